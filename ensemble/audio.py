@@ -1,0 +1,121 @@
+"""Encoded recordings to 16 kHz mono samples.
+
+Decoding stops as soon as a limit is passed, so that a small file which unpacks to hours
+costs no more than the longest clip allowed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from ensemble.containers import Recording, open_recording
+from ensemble.errors import InputError
+
+SAMPLE_RATE_HZ = 16_000
+MIN_SAMPLES = 400
+"""25 ms at 16 kHz: the receptive field of the usual Wav2Vec2 convolutions."""
+
+_MAX_RATE_HZ = 768_000
+_Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a recording may be; beyond it the answer is an InputError."""
+
+    max_bytes: int = 25 * 2**20
+    max_seconds: float = 30.0
+    max_channels: int = 8
+
+    @classmethod
+    def from_strings(cls, values: Mapping[str, str]) -> "Limits":
+        """Return the limits that a config.pbtxt's parameters spell."""
+        return cls(
+            max_bytes=int(values["max_bytes"]),
+            max_seconds=float(values["max_seconds"]),
+            max_channels=int(values["max_channels"]),
+        )
+
+
+def decode(encoded: bytes, limits: Limits | None = None) -> _Samples:
+    """Return mono samples [n] at 16 kHz, about −1 to 1, of an encoded recording.
+
+    Raises:
+        InputError: audio_empty, audio_too_large, audio_undecodable, audio_too_long,
+            audio_too_short, audio_too_many_channels or audio_not_finite.
+    """
+    limits = limits or Limits()
+    if not encoded:
+        raise InputError("audio_empty", "the recording has no bytes")
+    if len(encoded) > limits.max_bytes:
+        raise InputError(
+            "audio_too_large",
+            f"the recording has {len(encoded)} bytes, at most {limits.max_bytes} are taken",
+        )
+    with open_recording(encoded) as recording:
+        mono = _mono(recording, limits)
+    return _checked(_resampled(mono, recording.rate_hz))
+
+
+def decode_batch(recordings: Sequence[bytes], limits: Limits) -> dict[str, npt.NDArray[Any]]:
+    """Decode several recordings.
+
+    Returns:
+        `samples` float32 [B, longest], short rows filled up with zeros;
+        `length` int32 [B, 1], the samples of each row.
+
+    Raises:
+        InputError: as `decode`; one bad recording fails the batch that the client made.
+    """
+    decoded = [decode(recording, limits) for recording in recordings]
+    lengths = np.array([len(row) for row in decoded], dtype=np.int32)
+    samples = np.zeros((len(decoded), lengths.max()), dtype=np.float32)
+    for padded, row in zip(samples, decoded, strict=True):
+        padded[: len(row)] = row
+    return {"samples": samples, "length": lengths[:, None]}
+
+
+def _mono(recording: Recording, limits: Limits) -> _Samples:
+    """Return the mean of the channels [frames], decoding no further than allowed."""
+    if not 0 < recording.rate_hz <= _MAX_RATE_HZ:
+        raise InputError("audio_undecodable", f"{recording.rate_hz} Hz is no sample rate")
+    if recording.channels > limits.max_channels:
+        raise InputError(
+            "audio_too_many_channels",
+            f"the recording has {recording.channels} channels, "
+            f"at most {limits.max_channels} are taken",
+        )
+    parts: list[_Samples] = [np.zeros(0, np.float32)]
+    frames = 0
+    for block in recording.blocks:
+        parts.append(block.mean(axis=1, dtype=np.float32))
+        frames += len(block)
+        if frames > limits.max_seconds * recording.rate_hz:
+            raise InputError(
+                "audio_too_long",
+                f"the recording is longer than {limits.max_seconds:g} s, the most for one clip",
+            )
+    return np.concatenate(parts)
+
+
+def _resampled(mono: _Samples, rate_hz: int) -> _Samples:
+    if rate_hz == SAMPLE_RATE_HZ:
+        return mono
+    resampled: _Samples = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    return resampled
+
+
+def _checked(samples: _Samples) -> _Samples:
+    if not np.isfinite(samples).all():
+        raise InputError("audio_not_finite", "the recording holds NaN or infinite samples")
+    if len(samples) < MIN_SAMPLES:
+        raise InputError(
+            "audio_too_short",
+            f"the recording has {len(samples) * 1000 / SAMPLE_RATE_HZ:.0f} ms of sound, "
+            f"at least {MIN_SAMPLES * 1000 / SAMPLE_RATE_HZ:.0f} ms are needed",
+        )
+    return samples

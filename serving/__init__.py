@@ -1,0 +1,1 @@
+"""Starts and stops the servers of NeuroSense on one machine."""

@@ -1,0 +1,85 @@
+"""Triton's `onnxruntime` backend in Python, for machines without NVIDIA's C++ one.
+
+Triton takes this file for every model with `backend: "onnxruntime"` when the backend folder
+holds no C++ library. It reads the same config.pbtxt: ragged inputs arrive flat and
+`batch_input` tells their rows apart, as in
+https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/ragged_batching.html
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    """One instance of one version of one ONNX model."""
+
+    @staticmethod
+    def auto_complete_config(auto_complete_model_config):
+        """Leave the hand-written configuration as it is."""
+        return auto_complete_model_config
+
+    def initialize(self, args):
+        """Load the version's model file into a session."""
+        config = json.loads(args["model_config"])
+        self._ragged = {i["name"] for i in config["input"] if i.get("allow_ragged_batch")}
+        self._batch_inputs = config.get("batch_input", [])
+        for batch_input in self._batch_inputs:
+            if batch_input["kind"] != "BATCH_ITEM_SHAPE":
+                raise pb_utils.TritonModelException(f"{batch_input['kind']} is not supported here")
+        self._outputs = [output["name"] for output in config["output"]]
+        file_name = config.get("default_model_filename") or "model.onnx"
+        self._session = onnxruntime.InferenceSession(
+            Path(args["model_repository"]) / args["model_version"] / file_name,
+            _session_options(config.get("parameters", {})),
+            providers=_providers(args["model_instance_kind"], args["model_instance_device_id"]),
+        )
+
+    def execute(self, requests):
+        """Run all requests that Triton's batcher gathered in one go."""
+        inputs = [{t.name(): t.as_numpy() for t in request.inputs()} for request in requests]
+        sizes = [len(next(iter(tensors.values()))) for tensors in inputs]
+        try:
+            outputs = self._session.run(self._outputs, self._feed(inputs))
+        except Exception as error:  # noqa: BLE001  ONNX Runtime's errors share no base class
+            failed = pb_utils.TritonError(f"onnxruntime: {error}")
+            return [pb_utils.InferenceResponse(error=failed) for _ in requests]
+        ends = np.cumsum(sizes)[:-1]
+        rows = [np.split(output, ends) for output in outputs]
+        return [
+            pb_utils.InferenceResponse(
+                [pb_utils.Tensor(*pair) for pair in zip(self._outputs, of_request, strict=True)]
+            )
+            for of_request in zip(*rows, strict=True)
+        ]
+
+    def _feed(self, inputs):
+        feed = {}
+        for name in inputs[0]:
+            parts = [tensors[name] for tensors in inputs]
+            feed[name] = np.concatenate([p.ravel() for p in parts] if name in self._ragged else parts)
+        for batch_input in self._batch_inputs:
+            source = batch_input["source_input"][0]
+            shapes = [
+                np.tile(tensors[source].shape[1:], (len(tensors[source]), 1)) for tensors in inputs
+            ]
+            dtype = pb_utils.triton_string_to_numpy(batch_input["data_type"])
+            feed[batch_input["target_name"][0]] = np.concatenate(shapes).astype(dtype)
+        return feed
+
+
+def _session_options(parameters):
+    options = onnxruntime.SessionOptions()
+    # The C++ backend's own parameter name; 0 takes every core.
+    threads = parameters.get("intra_op_thread_count", {}).get("string_value", "0")
+    options.intra_op_num_threads = int(threads)
+    return options
+
+
+def _providers(instance_kind, device_id):
+    if instance_kind == "GPU" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return [("CUDAExecutionProvider", {"device_id": device_id}), "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]

@@ -1,0 +1,27 @@
+"""Ports: is one taken, and by whom would one know; find a free one."""
+
+import socket
+
+from serving.errors import ServingError
+
+
+def require_free(port: int, setting: str, host: str = "127.0.0.1") -> None:
+    """Raise ServingError, naming the port and the setting that moves it, if it is occupied."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServingError(
+                f"port {port} cannot be used ({error.strerror}): stop what holds it, "
+                f"or choose another with {setting}"
+            ) from None
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different ports that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports

@@ -1,0 +1,102 @@
+"""One child process: its log, its last lines when it dies, and an end that leaves nothing."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from serving.errors import ServingError
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Child:
+    """A running server in a process group of its own, with its output in `log_path`.
+
+    A Ctrl-C in the terminal does not reach it: whoever started it stops it, in order.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log_path: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._stop_signal = stop_signal
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("wb") as log:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._popen.pid
+
+    def exit_code(self) -> int | None:
+        """Return how it ended (negative: by which signal), or None while it runs."""
+        return self._popen.poll()
+
+    def last_lines(self, count: int = 15) -> str:
+        """Return the end of its log."""
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return "\n".join(f"    {line}" for line in lines[-count:])
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        """Poll `ready`; ServingError with the log's end if the child dies or takes too long."""
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if (code := self.exit_code()) is not None:
+                raise ServingError(f"{self.name} {_how(code)}; its last lines:\n{self._end()}")
+            if time.monotonic() > deadline:
+                raise ServingError(
+                    f"{self.name} was not ready within {timeout_s:g} s; its last lines:\n"
+                    f"{self._end()}"
+                )
+            time.sleep(0.05)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ask it to end, then kill its whole group; returns when it is gone."""
+        if self.exit_code() is None:
+            self._popen.send_signal(self._stop_signal)
+            try:
+                self._popen.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            os.killpg(self._popen.pid, signal.SIGKILL)  # helpers that it left behind
+        except ProcessLookupError:
+            pass
+        self._popen.wait()
+
+    def _end(self) -> str:
+        return f"{self.last_lines()}\n    (all of it: {self.log_path})"
+
+
+def _die_with_parent() -> None:
+    """In the child: be told to end when the process that started it is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"

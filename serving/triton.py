@@ -1,0 +1,142 @@
+"""The real Triton server, from the binaries that `nvidia-pytriton` carries.
+
+Triton 2.51 is older than several security fixes, so this one listens on loopback only.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from serving.errors import ServingError
+from serving.process import Child
+
+_HOST = "127.0.0.1"
+_START_TIMEOUT_S = 180.0
+_BACKENDS = Path(__file__).resolve().parent / "backends"
+_PROJECT = _BACKENDS.parent.parent
+
+
+class Triton:
+    """Context manager: a Triton that serves every model of `repository` on three ports."""
+
+    def __init__(
+        self,
+        repository: Path,
+        *,
+        http_port: int,
+        grpc_port: int,
+        metrics_port: int,
+        log_path: Path,
+    ) -> None:
+        self.http_url = f"{_HOST}:{http_port}"
+        self.grpc_url = f"{_HOST}:{grpc_port}"
+        self.metrics_url = f"http://{_HOST}:{metrics_port}/metrics"
+        self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
+        self._repository = repository
+        self._log_path = log_path
+        self.child: Child | None = None
+
+    def __enter__(self) -> "Triton":
+        """Start it; returns when every model is ready, ServingError if it dies before."""
+        self._backend_dir = Path(tempfile.mkdtemp(prefix="neurosense-backends-"))
+        # The name of every shared memory region of the Python steps begins with it.
+        self._shm_prefix = self._backend_dir.name
+        try:
+            _link_backends(self._backend_dir)
+            self.child = Child("triton", self._command(), self._log_path, env=_environment(), cwd=_PROJECT)
+            self.child.wait_until(self.ready, _START_TIMEOUT_S)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop it and its steps; no process, folder or shared memory stays."""
+        if self.child is not None:
+            self.child.stop()
+        shutil.rmtree(self._backend_dir, ignore_errors=True)
+        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108
+            region.unlink(missing_ok=True)
+
+    def ready(self) -> bool:
+        """Whether the server answers that all its models are ready."""
+        try:
+            with urllib.request.urlopen(f"http://{self.http_url}/v2/health/ready", timeout=1):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _command(self) -> list[str]:
+        ports = [
+            option
+            for service, port in self._ports.items()
+            for option in (f"--{service}-port={port}", f"--{service}-address={_HOST}")
+        ]
+        return [
+            str(_wheel_folder() / "bin" / "tritonserver"),
+            f"--model-repository={self._repository}",
+            f"--backend-directory={self._backend_dir}",
+            f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
+            "--model-control-mode=explicit",
+            "--load-model=*",
+            "--disable-auto-complete-config",  # the configurations are complete
+            "--exit-timeout-secs=4",
+            *ports,
+        ]
+
+
+def _wheel_folder() -> Path:
+    # Found by path: importing pytriton would ask for all its dependencies.
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise ServingError("nvidia-pytriton, which carries Triton, is not installed: run make")
+    return Path(spec.origin).parent / "tritonserver"
+
+
+def _link_backends(folder: Path) -> None:
+    """Fill `folder` as Triton's --backend-directory: its own Python backend, our ONNX one."""
+    wheel = _wheel_folder()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
+    if not stub.exists():
+        raise ServingError(f"nvidia-pytriton has no Python backend for Python {version}")
+    (folder / "python").mkdir()
+    for file in ("libtriton_python.so", "triton_python_backend_utils.py"):
+        # Copied, 1.4 MB: Triton refuses a library that a link leads out of the folder.
+        shutil.copy(wheel / "backends" / "python" / file, folder / "python")
+    (folder / "python" / stub.name).symlink_to(stub)
+    (folder / "onnxruntime").symlink_to(_BACKENDS / "onnxruntime")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment in which Triton's Python stubs find this Python and its packages."""
+    libdir = sysconfig.get_config_var("LIBDIR")
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        raise ServingError(
+            f"{sys.executable} has no shared libpython, which Triton's Python steps need: "
+            "use a Python built with --enable-shared (distributions' packages, conda and uv have one)"
+        )
+    libraries = str(_wheel_folder().parent.parent / "nvidia_pytriton.libs")
+    return {
+        **os.environ,
+        "LD_LIBRARY_PATH": _joined(libdir, libraries, os.environ.get("LD_LIBRARY_PATH")),
+        # The stubs ignore PYTHONPATH; they take the packages of the first python3 on PATH.
+        "PATH": _joined(str(Path(sys.prefix) / "bin"), os.environ.get("PATH")),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the repository is not ours to write into
+    }
+
+
+def _joined(*parts: str | None) -> str:
+    return os.pathsep.join(part for part in parts if part)
