@@ -1,5 +1,6 @@
 """One child process: its log, its last lines when it dies, and an end that leaves nothing."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -60,12 +61,16 @@ class Child:
         lines = self.log_path.read_text(errors="replace").splitlines()
         return "\n".join(f"    {line}" for line in lines[-count:])
 
+    def require_running(self) -> None:
+        """Raise ServingError with its last lines if it has ended."""
+        if (code := self.exit_code()) is not None:
+            raise ServingError(f"{self.name} {_how(code)}; its last lines:\n{self._end()}")
+
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Poll `ready`; ServingError with the log's end if the child dies or takes too long."""
         deadline = time.monotonic() + timeout_s
         while not ready():
-            if (code := self.exit_code()) is not None:
-                raise ServingError(f"{self.name} {_how(code)}; its last lines:\n{self._end()}")
+            self.require_running()
             if time.monotonic() > deadline:
                 raise ServingError(
                     f"{self.name} was not ready within {timeout_s:g} s; its last lines:\n"
@@ -77,14 +82,10 @@ class Child:
         """Ask it to end, then kill its whole group; returns when it is gone."""
         if self.exit_code() is None:
             self._popen.send_signal(self._stop_signal)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)  # helpers that it left behind
-        except ProcessLookupError:
-            pass
         self._popen.wait()
 
     def _end(self) -> str:

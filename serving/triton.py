@@ -50,7 +50,9 @@ class Triton:
         self._shm_prefix = self._backend_dir.name
         try:
             _link_backends(self._backend_dir)
-            self.child = Child("triton", self._command(), self._log_path, env=_environment(), cwd=_PROJECT)
+            self.child = Child(
+                "triton", self._command(), self._log_path, env=_environment(), cwd=_PROJECT
+            )
             self.child.wait_until(self.ready, _START_TIMEOUT_S)
         except BaseException:
             self.__exit__(None, None, None)
@@ -126,7 +128,7 @@ def _environment() -> dict[str, str]:
     if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
         raise ServingError(
             f"{sys.executable} has no shared libpython, which Triton's Python steps need: "
-            "use a Python built with --enable-shared (distributions' packages, conda and uv have one)"
+            "use one built with --enable-shared (as distributions, conda and uv ship it)"
         )
     libraries = str(_wheel_folder().parent.parent / "nvidia_pytriton.libs")
     return {

@@ -7,22 +7,27 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/rag
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import triton_python_backend_utils as pb_utils
+
+Array = npt.NDArray[Any]
 
 
 class TritonPythonModel:
     """One instance of one version of one ONNX model."""
 
     @staticmethod
-    def auto_complete_config(auto_complete_model_config):
+    def auto_complete_config(auto_complete_model_config: Any) -> Any:
         """Leave the hand-written configuration as it is."""
         return auto_complete_model_config
 
-    def initialize(self, args):
+    def initialize(self, args: Mapping[str, str]) -> None:
         """Load the version's model file into a session."""
         config = json.loads(args["model_config"])
         self._ragged = {i["name"] for i in config["input"] if i.get("allow_ragged_batch")}
@@ -38,7 +43,7 @@ class TritonPythonModel:
             providers=_providers(args["model_instance_kind"], args["model_instance_device_id"]),
         )
 
-    def execute(self, requests):
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Run all requests that Triton's batcher gathered in one go."""
         inputs = [{t.name(): t.as_numpy() for t in request.inputs()} for request in requests]
         sizes = [len(next(iter(tensors.values()))) for tensors in inputs]
@@ -56,11 +61,13 @@ class TritonPythonModel:
             for of_request in zip(*rows, strict=True)
         ]
 
-    def _feed(self, inputs):
-        feed = {}
+    def _feed(self, inputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        feed: dict[str, Array] = {}
         for name in inputs[0]:
             parts = [tensors[name] for tensors in inputs]
-            feed[name] = np.concatenate([p.ravel() for p in parts] if name in self._ragged else parts)
+            feed[name] = np.concatenate(
+                [p.ravel() for p in parts] if name in self._ragged else parts
+            )
         for batch_input in self._batch_inputs:
             source = batch_input["source_input"][0]
             shapes = [
@@ -71,7 +78,7 @@ class TritonPythonModel:
         return feed
 
 
-def _session_options(parameters):
+def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     options = onnxruntime.SessionOptions()
     # The C++ backend's own parameter name; 0 takes every core.
     threads = parameters.get("intra_op_thread_count", {}).get("string_value", "0")
@@ -79,7 +86,7 @@ def _session_options(parameters):
     return options
 
 
-def _providers(instance_kind, device_id):
+def _providers(instance_kind: str, device_id: str) -> list[Any]:
     if instance_kind == "GPU" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         return [("CUDAExecutionProvider", {"device_id": device_id}), "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]

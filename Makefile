@@ -1,0 +1,61 @@
+# Thin: every target calls one tool. `make help` lists them.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint format export bench starters clean
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+serve: .venv/run  ## install, publish the models, start everything (API 8080, page 8501)
+	@exec $(BIN)/neurosense serve
+
+test: .venv/dev  ## install, run the whole test suite
+	$(BIN)/pytest -W error
+
+lint: .venv/dev  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: .venv/dev  ## let ruff rewrite the layout of the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+export: .venv/export  ## download, check and publish the two published checkpoints
+	$(BIN)/neurosense export
+
+bench: .venv/run  ## measure the three ensembles with perf_analyzer
+	$(BIN)/python -m benchmarks.service
+
+starters: .venv/dev  ## rebuild the starters' graphs from their checkpoints
+	$(BIN)/python -m export.pack
+
+clean:  ## remove the environment and everything that running wrote
+	rm -rf .venv .neurosense
+
+# Each stamp is older than nothing it was made from, so a second run installs nothing.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and was not found. Install one \
+	(Debian/Ubuntu: apt install python3.11-venv; anywhere: uv python install 3.12 or pyenv) \
+	or name one: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements/run.txt requirements/triton.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what serving needs (about a minute) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/triton.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/export: requirements/export.txt .venv/run
+	@echo "Installing what exporting needs (torch is large) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/export.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/export
+	@echo "Installing what the tests need ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@

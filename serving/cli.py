@@ -1,0 +1,171 @@
+"""The `neurosense` command."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from export.errors import ExportError
+from serving.errors import ServingError
+from serving.settings import BRANCHES, Branch, Settings
+
+app = typer.Typer(
+    name="neurosense",
+    help="Emotion recognition from text and speech, served by NVIDIA Triton.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+_console = Console(highlight=False, soft_wrap=True)
+_started = time.monotonic()
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1."""
+    try:
+        app()
+    except (ServingError, ExportError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"neurosense: {error}", markup=False
+        )
+        sys.exit(1)
+
+
+@app.command()
+def serve() -> None:
+    """Start the database, Triton, the API and the page; Ctrl-C stops them all.
+
+    Everything is told by NEUROSENSE_* variables (see the README's table), for example:
+
+    - `NEUROSENSE_WEIGHTS=starter neurosense serve` never asks the hub
+
+    - `NEUROSENSE_TEXT_CHECKPOINT=./my-model neurosense serve` serves a checkpoint of yours
+
+    - `NEUROSENSE_API_PORT=9080 NEUROSENSE_STATE_DIR=/tmp/two …` runs a second copy
+    """
+    from serving.provision import provide
+    from serving.repository import render
+    from serving.stack import check_ports, running, state_lock, stop_on_sigterm, watch
+
+    settings = Settings.load()
+    stop_on_sigterm()
+    try:
+        with state_lock(settings.state_dir):
+            check_ports(settings)
+            manifests = {branch: provide(branch, settings, _say) for branch in BRANCHES}
+            render(settings.repository, manifests, settings)
+            with running(settings, _say) as children:
+                _announce(settings, manifests)
+                try:
+                    watch(children)
+                finally:  # a second Ctrl-C must not leave half of it running
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+
+
+@app.command()
+def export(
+    source: Annotated[
+        str | None,
+        typer.Argument(help="a hub id, or a checkpoint's folder; without it, the defaults of both"),
+    ] = None,
+    branch: Annotated[
+        Branch | None, typer.Option(help="what the checkpoint is for; needed with SOURCE")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="hub revision: a commit, tag or branch")
+    ] = None,
+    repository: Annotated[
+        Path | None, typer.Option(help="where to publish (default: the state folder's)")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="largest difference of a probability from PyTorch's")
+    ] = 1e-4,
+    starter: Annotated[
+        bool, typer.Option("--starter", help="publish the shipped starter weights of both instead")
+    ] = False,
+) -> None:
+    """Turn a checkpoint into a version that Triton serves, after checking its answers.
+
+    The ONNX model must give the answers of the PyTorch checkpoint, alone and in mixed
+    batches; else nothing is published. Examples:
+
+    - `neurosense export` publishes the two default checkpoints from the hub
+
+    - `neurosense export ./my-bert --branch text`
+
+    - `neurosense export superb/hubert-base-superb-er --branch audio`
+
+    - `neurosense export --starter --repository ./models` makes a folder for any Triton
+    """
+    settings = Settings.load()
+    target = repository or settings.repository
+    if source is not None and branch is None:
+        raise typer.BadParameter("say what the checkpoint is for: --branch text or --branch audio")
+    if starter:
+        manifests = _publish_starters(target, settings)
+    else:
+        manifests = _export(source, branch, revision, target, tolerance)
+    for name, manifest in manifests.items():
+        _say(f"{name}: version {manifest['version']} in {target}")
+
+
+def _publish_starters(repository: Path, settings: Settings) -> dict[Branch, Any]:
+    from export.starter import publish_starter
+    from serving.repository import render
+
+    manifests = {branch: publish_starter(branch, repository) for branch in BRANCHES}
+    render(repository, manifests, settings)
+    return manifests
+
+
+def _export(
+    source: str | None,
+    branch: Branch | None,
+    revision: str | None,
+    repository: Path,
+    tolerance: float,
+) -> dict[Branch, Any]:
+    from export.run import DEFAULTS, export_checkpoint
+    from serving.provision import install_export_tools
+
+    install_export_tools(_say)
+    wanted: dict[Branch, tuple[str, str | None]] = (
+        dict(DEFAULTS) if source is None or branch is None else {branch: (source, revision)}
+    )
+    return {
+        name: export_checkpoint(
+            name,
+            checkpoint,
+            wanted_revision,
+            repository,
+            weights="local" if Path(checkpoint).is_dir() else "hub",
+            tolerance=tolerance,
+            progress=_say,
+        )
+        for name, (checkpoint, wanted_revision) in wanted.items()
+    }
+
+
+def _announce(settings: Settings, manifests: dict[Branch, Any]) -> None:
+    _say("Ready.")
+    _console.print(f"  API    http://{settings.api_host}:{settings.api_port}  (/docs explains it)")
+    _console.print(f"  Page   http://{settings.ui_host}:{settings.ui_port}")
+    _console.print(
+        f"  Triton 127.0.0.1:{settings.triton_http_port} (HTTP), "
+        f"127.0.0.1:{settings.triton_grpc_port} (gRPC)"
+    )
+    for branch, manifest in manifests.items():
+        _console.print(f"  {branch:6} {manifest['name']} ({manifest['weights']} weights)")
+    _console.print("Ctrl-C stops everything.")
+
+
+def _say(message: str) -> None:
+    _console.print(f"[{time.monotonic() - _started:6.1f} s] {message}", markup=False)

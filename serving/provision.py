@@ -1,0 +1,79 @@
+"""Decides which checkpoint each branch serves, and has it published before Triton starts."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError
+from export.hub import reachable
+from export.publish import find
+from export.run import DEFAULTS, export_checkpoint
+from export.starter import publish_starter
+from serving.errors import ServingError
+from serving.settings import PROJECT, Branch, Settings
+
+Say = Callable[[str], None]
+_HUB_TIMEOUT_S = 10.0
+
+
+def provide(branch: Branch, settings: Settings, say: Say) -> Any:
+    """Return the manifest of the version that `branch` is to serve, published if it was not.
+
+    A checkpoint that the user named is served or an error; only the default one may give
+    way to the starter, and only under `NEUROSENSE_WEIGHTS=auto`.
+    """
+    named = getattr(settings, f"{branch}_checkpoint")
+    if named is not None:
+        return _named(branch, named, settings, say)
+    if settings.weights == "starter":
+        return publish_starter(branch, settings.repository)
+    name, revision = DEFAULTS[branch]
+    if settings.weights == "hub":
+        return _from_hub(branch, name, revision, settings, say)
+    try:
+        return _from_hub(branch, name, revision, settings, say)
+    except (ExportError, ServingError) as error:
+        say(
+            f"WARNING: {branch} is answered by the small STARTER weights, not by {name}.\n"
+            f"         Why: {error}\n"
+            "         They are real but much weaker; NEUROSENSE_WEIGHTS=hub makes this an error."
+        )
+        return publish_starter(branch, settings.repository)
+
+
+def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Any:
+    if Path(checkpoint).is_dir():
+        install_export_tools(say)
+        return export_checkpoint(
+            branch, checkpoint, None, settings.repository, weights="local", progress=say
+        )
+    name, _, revision = checkpoint.partition("@")
+    return _from_hub(branch, name, revision or None, settings, say)
+
+
+def _from_hub(branch: Branch, name: str, revision: str | None, settings: Settings, say: Say) -> Any:
+    published = find(settings.repository, branch, name=name, revision=revision, weights="hub")
+    if published is not None:
+        return published
+    say(f"Looking for {name} on the hub ...")
+    if (reason := reachable(timeout_s=_HUB_TIMEOUT_S)) is not None:
+        raise ExportError(reason)
+    install_export_tools(say)
+    return export_checkpoint(
+        branch, name, revision, settings.repository, weights="hub", progress=say
+    )
+
+
+def install_export_tools(say: Say) -> None:
+    """Install torch and what else only exporting needs, the first time it is needed."""
+    if all(importlib.util.find_spec(name) for name in ("torch", "transformers", "onnx")):
+        return
+    say("Installing what exporting needs (torch, transformers; once) ...")
+    requirements = PROJECT / "requirements" / "export.txt"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "-r", str(requirements)]
+    if subprocess.run(command, check=False).returncode:
+        raise ServingError(f"the export tools could not be installed: {' '.join(command)}")
+    importlib.invalidate_caches()

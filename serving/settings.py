@@ -1,0 +1,88 @@
+"""What `neurosense serve` and `neurosense export` can be told, by NEUROSENSE_* variables."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.errors import ServingError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The checkout: holds `model_repository/` and `requirements/`."""
+
+Branch = Literal["text", "audio"]
+BRANCHES: tuple[Branch, ...] = ("text", "audio")
+
+
+class Settings(BaseSettings):
+    """Frozen; `Settings.load()` fails with the variable's name where a value makes no sense."""
+
+    model_config = SettingsConfigDict(env_prefix="NEUROSENSE_", frozen=True, extra="ignore")
+
+    weights: Literal["auto", "hub", "starter"] = Field(
+        "auto",
+        description="`hub`: the published checkpoints; `starter`: the small ones shipped here; "
+        "`auto`: the hub's, or the starters (said loudly) where it cannot be reached",
+    )
+    text_checkpoint: str | None = Field(
+        None, description="another text checkpoint: a hub id, `id@revision`, or a folder"
+    )
+    audio_checkpoint: str | None = Field(
+        None, description="another audio checkpoint: a hub id, `id@revision`, or a folder"
+    )
+    state_dir: Path = Field(
+        PROJECT / ".neurosense",
+        description="everything that running writes: served repository, database, logs",
+    )
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8080, ge=1, le=65535, description="port of the API")
+    ui_host: str = Field("127.0.0.1", description="address the page listens on")
+    ui_port: int = Field(8501, ge=1, le=65535, description="port of the page")
+    triton_http_port: int = Field(8000, ge=1, le=65535, description="Triton's HTTP port (loopback)")
+    triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Triton's gRPC port (loopback)")
+    triton_metrics_port: int = Field(
+        8002, ge=1, le=65535, description="Triton's Prometheus port (loopback)"
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL for the prediction log instead of the embedded one",
+    )
+    max_upload_bytes: int = Field(
+        25 * 2**20, ge=1, description="longest request body and recording, in bytes"
+    )
+    max_audio_seconds: float = Field(
+        30.0, gt=0, le=600, description="longest single clip; attention grows with its square"
+    )
+    max_audio_channels: int = Field(8, ge=1, le=64, description="most channels of a recording")
+    fusion_strategy: Literal["weighted", "coverage"] = Field(
+        "weighted",
+        description="`coverage`: an emotion that the audio model has no output for is not "
+        "counted as evidence against it",
+    )
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read the environment; ServingError names the variable and what is wrong with it."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise ServingError(
+                "\n".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+            ) from None
+
+    @property
+    def repository(self) -> Path:
+        """The model repository that Triton serves."""
+        return self.state_dir / "model_repository"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where every server's output goes."""
+        return self.state_dir / "logs"
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return name if name.isupper() else f"NEUROSENSE_{name.upper()}"

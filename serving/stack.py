@@ -1,0 +1,148 @@
+"""The whole system on one machine: database, Triton, API and page, in that order."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+
+from serving.errors import ServingError
+from serving.ports import require_free
+from serving.postgres import Postgres
+from serving.process import Child
+from serving.settings import PROJECT, Settings
+from serving.triton import Triton
+
+Say = Callable[[str], None]
+_START_TIMEOUT_S = 60.0
+
+
+@contextlib.contextmanager
+def state_lock(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder; ServingError if another start already does."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServingError(
+                f"another neurosense runs on {state_dir}: stop it, or choose another folder "
+                "with NEUROSENSE_STATE_DIR (and other ports)"
+            ) from None
+        yield
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise ServingError naming the first port that is occupied and the setting that moves it."""
+    require_free(settings.api_port, "NEUROSENSE_API_PORT", settings.api_host)
+    require_free(settings.ui_port, "NEUROSENSE_UI_PORT", settings.ui_host)
+    require_free(settings.triton_http_port, "NEUROSENSE_TRITON_HTTP_PORT")
+    require_free(settings.triton_grpc_port, "NEUROSENSE_TRITON_GRPC_PORT")
+    require_free(settings.triton_metrics_port, "NEUROSENSE_TRITON_METRICS_PORT")
+
+
+@contextlib.contextmanager
+def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
+    """Start everything; yields the children once all is ready, and stops them at the end."""
+    with contextlib.ExitStack() as stack:
+        children: list[Child] = []
+        say("Starting the database ...")
+        database_url = settings.database_url or _start_postgres(settings, stack, children)
+        say("Starting Triton ...")
+        triton = _start_triton(settings, stack, children)
+        say("Starting the API and the page ...")
+        for child, ready_url in (
+            (_api(settings, triton, database_url), f"{_url('api', settings)}/health/ready"),
+            (_ui(settings), f"{_url('ui', settings)}/_stcore/health"),
+        ):
+            stack.callback(child.stop)
+            children.append(child)
+            child.wait_until(_answers(ready_url), _START_TIMEOUT_S)
+        yield children
+        say("Stopping ...")
+
+
+def watch(children: list[Child]) -> NoReturn:
+    """Wait; ServingError with its last lines as soon as one child ends."""
+    while True:
+        for child in children:
+            child.require_running()
+        time.sleep(0.5)
+
+
+def stop_on_sigterm() -> None:
+    """Make SIGTERM end the program as Ctrl-C does, with everything stopped on the way out."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> str:
+    postgres = Postgres(settings.state_dir / "postgres", settings.log_dir / "postgres.log")
+    url = stack.enter_context(postgres)
+    if postgres.child is not None:
+        children.append(postgres.child)
+    return url
+
+
+def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> Triton:
+    triton = Triton(
+        settings.repository,
+        http_port=settings.triton_http_port,
+        grpc_port=settings.triton_grpc_port,
+        metrics_port=settings.triton_metrics_port,
+        log_path=settings.log_dir / "triton.log",
+    )
+    stack.enter_context(triton)
+    if triton.child is not None:
+        children.append(triton.child)
+    return triton
+
+
+def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
+    options = ["--host", settings.api_host, "--port", str(settings.api_port), "--no-access-log"]
+    return Child(
+        "api",
+        [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *options],
+        settings.log_dir / "api.log",
+        env={
+            **os.environ,
+            "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
+            "DATABASE_URL": database_url,
+        },
+        cwd=PROJECT,
+    )
+
+
+def _ui(settings: Settings) -> Child:
+    options = [f"--server.port={settings.ui_port}", f"--server.address={settings.ui_host}"]
+    return Child(
+        "page",
+        [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.headless=true", *options],
+        settings.log_dir / "ui.log",
+        env={**os.environ, "NEUROSENSE_API_URL": _url("api", settings)},
+        cwd=PROJECT,
+    )
+
+
+def _url(service: str, settings: Settings) -> str:
+    host, port = {
+        "api": (settings.api_host, settings.api_port),
+        "ui": (settings.ui_host, settings.ui_port),
+    }[service]
+    # An address that means "all of them" is one to listen on, not one to call.
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+
+
+def _answers(url: str) -> Callable[[], bool]:
+    def ready() -> bool:
+        try:
+            return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    return ready
