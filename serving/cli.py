@@ -4,14 +4,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from export.errors import ExportError
+from export.manifest import Branch, Manifest
+from export.publish import MODELS
 from serving.errors import ServingError
-from serving.settings import BRANCHES, Branch, Settings
+from serving.settings import Settings
 
 app = typer.Typer(
     name="neurosense",
@@ -57,7 +59,7 @@ def serve() -> None:
     try:
         with state_lock(settings.state_dir):
             check_ports(settings)
-            manifests = {branch: provide(branch, settings, _say) for branch in BRANCHES}
+            manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
             render(settings.repository, manifests, settings)
             with running(settings, _say) as children:
                 _announce(settings, manifests)
@@ -114,14 +116,14 @@ def export(
     else:
         manifests = _export(source, branch, revision, target, tolerance)
     for name, manifest in manifests.items():
-        _say(f"{name}: version {manifest['version']} in {target}")
+        _say(f"{name}: version {manifest.version} in {target}")
 
 
-def _publish_starters(repository: Path, settings: Settings) -> dict[Branch, Any]:
+def _publish_starters(repository: Path, settings: Settings) -> dict[Branch, Manifest]:
     from export.starter import publish_starter
     from serving.repository import render
 
-    manifests = {branch: publish_starter(branch, repository) for branch in BRANCHES}
+    manifests = {branch: publish_starter(branch, repository) for branch in MODELS}
     render(repository, manifests, settings)
     return manifests
 
@@ -132,7 +134,7 @@ def _export(
     revision: str | None,
     repository: Path,
     tolerance: float,
-) -> dict[Branch, Any]:
+) -> dict[Branch, Manifest]:
     from export.run import DEFAULTS, export_checkpoint
     from serving.provision import install_export_tools
 
@@ -154,7 +156,7 @@ def _export(
     }
 
 
-def _announce(settings: Settings, manifests: dict[Branch, Any]) -> None:
+def _announce(settings: Settings, manifests: dict[Branch, Manifest]) -> None:
     _say("Ready.")
     _console.print(f"  API    http://{settings.api_host}:{settings.api_port}  (/docs explains it)")
     _console.print(f"  Page   http://{settings.ui_host}:{settings.ui_port}")
@@ -163,7 +165,7 @@ def _announce(settings: Settings, manifests: dict[Branch, Any]) -> None:
         f"127.0.0.1:{settings.triton_grpc_port} (gRPC)"
     )
     for branch, manifest in manifests.items():
-        _console.print(f"  {branch:6} {manifest['name']} ({manifest['weights']} weights)")
+        _console.print(f"  {branch:6} {manifest.name} ({manifest.weights} weights)")
     _console.print("Ctrl-C stops everything.")
 
 

@@ -5,21 +5,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from export.errors import ExportError
 from export.hub import reachable
+from export.manifest import Branch, Manifest
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.errors import ServingError
-from serving.settings import PROJECT, Branch, Settings
+from serving.settings import PROJECT, Settings
 
 Say = Callable[[str], None]
 _HUB_TIMEOUT_S = 10.0
 
 
-def provide(branch: Branch, settings: Settings, say: Say) -> Any:
+def provide(branch: Branch, settings: Settings, say: Say) -> Manifest:
     """Return the manifest of the version that `branch` is to serve, published if it was not.
 
     A checkpoint that the user named is served or an error; only the default one may give
@@ -44,7 +44,7 @@ def provide(branch: Branch, settings: Settings, say: Say) -> Any:
         return publish_starter(branch, settings.repository)
 
 
-def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Any:
+def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Manifest:
     if Path(checkpoint).is_dir():
         install_export_tools(say)
         return export_checkpoint(
@@ -54,7 +54,9 @@ def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Any
     return _from_hub(branch, name, revision or None, settings, say)
 
 
-def _from_hub(branch: Branch, name: str, revision: str | None, settings: Settings, say: Say) -> Any:
+def _from_hub(
+    branch: Branch, name: str, revision: str | None, settings: Settings, say: Say
+) -> Manifest:
     published = find(settings.repository, branch, name=name, revision=revision, weights="hub")
     if published is not None:
         return published

@@ -12,15 +12,11 @@ from typing import Any
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from serving.settings import PROJECT, Branch, Settings
+from export.manifest import Branch, Manifest
+from export.publish import MODELS
+from serving.settings import PROJECT, Settings
 
 SOURCE = PROJECT / "model_repository"
-
-WEIGHTED_STEPS: Mapping[Branch, tuple[str, ...]] = {
-    "text": ("text_tokenizer", "text_classifier"),
-    "audio": ("audio_classifier",),
-}
-"""The models that hold a checkpoint; their versions are published, the others' is always 1."""
 
 
 def read_config(path: Path) -> Any:
@@ -28,42 +24,47 @@ def read_config(path: Path) -> Any:
     return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
 
 
-def render(
-    repository: Path, versions: Mapping[Branch, Mapping[str, Any]], settings: Settings
-) -> None:
+def render(repository: Path, manifests: Mapping[Branch, Manifest], settings: Settings) -> None:
     """Make `repository` servable.
 
     Args:
         repository: where the versions were published.
-        versions: for each branch what answers say of it; `version` pins its steps, and
-            `name`, `weights`, `revision` and `coverage` go into the ensembles' `parameters`.
+        manifests: the version that each branch serves.
         settings: limits of the decoder and the fusion strategy.
     """
-    pins = {
-        model: int(versions[branch]["version"])
-        for branch, models in WEIGHTED_STEPS.items()
-        for model in models
-    }
+    pins = {model: manifests[branch].version for branch in MODELS for model in MODELS[branch]}
     for source in sorted(path.parent for path in SOURCE.glob("*/config.pbtxt")):
         config = read_config(source / "config.pbtxt")
-        _pin(config, pins, versions)
+        _pin(config, pins, manifests)
         _apply_settings(config, settings)
-        _write_model(repository / source.name, source, config, pins.get(source.name, 1))
+        _write_model(repository / source.name, source, config, pins.get(source.name) or 1)
 
 
-def _pin(
-    config: Any, pins: Mapping[str, int], versions: Mapping[Branch, Mapping[str, Any]]
-) -> None:
-    """Make the model serve, and an ensemble's steps call, exactly the chosen version."""
+def _pin(config: Any, pins: Mapping[str, int | None], manifests: Mapping[Branch, Manifest]) -> None:
+    """Make the model serve, and an ensemble's steps call, exactly the chosen version.
+
+    The ensembles' `parameters` say for each branch whose answer it is; the API reads them.
+    """
     if config.name in pins:
         config.version_policy.specific.versions[:] = [pins[config.name]]
-    models = set()
-    for step in config.ensemble_scheduling.step:
+    steps = config.ensemble_scheduling.step
+    for step in steps:
         step.model_version = pins.get(step.model_name, 1)
-        models.add(step.model_name)
-    for branch, steps in WEIGHTED_STEPS.items():
-        if models.intersection(steps):
-            config.parameters[branch].string_value = json.dumps(versions[branch])
+    for branch, manifest in manifests.items():
+        if any(step.model_name in MODELS[branch] for step in steps):
+            config.parameters[branch].string_value = _identity(manifest)
+
+
+def _identity(manifest: Manifest) -> str:
+    return json.dumps(
+        {
+            "name": manifest.name,
+            "version": str(manifest.version),
+            "weights": manifest.weights,
+            "revision": manifest.revision,
+            "coverage": manifest.coverage,
+        }
+    )
 
 
 def _apply_settings(config: Any, settings: Settings) -> None:

@@ -11,9 +11,6 @@ from serving.errors import ServingError
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: holds `model_repository/` and `requirements/`."""
 
-Branch = Literal["text", "audio"]
-BRANCHES: tuple[Branch, ...] = ("text", "audio")
-
 
 class Settings(BaseSettings):
     """Frozen; `Settings.load()` fails with the variable's name where a value makes no sense."""

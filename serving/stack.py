@@ -26,7 +26,7 @@ _START_TIMEOUT_S = 60.0
 @contextlib.contextmanager
 def state_lock(state_dir: Path) -> Iterator[None]:
     """Hold the state folder; ServingError if another start already does."""
-    state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (state_dir / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,6 +54,10 @@ def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
         children: list[Child] = []
         say("Starting the database ...")
         database_url = settings.database_url or _start_postgres(settings, stack, children)
+        # For people with psql; in the state folder, which only its owner can read.
+        address = settings.state_dir / "database_url"
+        address.write_text(f"{database_url}\n")
+        stack.callback(address.unlink)
         say("Starting Triton ...")
         triton = _start_triton(settings, stack, children)
         say("Starting the API and the page ...")

@@ -1,0 +1,83 @@
+"""The whole real system, started once for all tests that talk to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from serving.ports import free_ports
+
+NEUROSENSE = Path(sys.executable).parent / "neurosense"
+START_TIMEOUT_S = 240.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the running system answers."""
+
+    api_url: str
+    ui_url: str
+    triton_http: str
+    triton_grpc: str
+    triton_metrics: str
+    database_url: str
+    state_dir: Path
+    pid: int
+
+
+def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:
+    """Return an environment for `neurosense serve` on free ports, with the shipped weights."""
+    names = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")
+    ports = {
+        f"NEUROSENSE_{name}_PORT": str(port)
+        for name, port in zip(names, free_ports(len(names)), strict=True)
+    }
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NEUROSENSE_")}
+    inherited.pop("DATABASE_URL", None)
+    return {
+        **inherited,
+        **ports,
+        "NEUROSENSE_WEIGHTS": "starter",
+        "NEUROSENSE_STATE_DIR": str(state_dir),
+        **more,
+    }
+
+
+def start_serve(environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    """Start `neurosense serve` and return once it says it is ready."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [NEUROSENSE, "serve"], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while "Ready." not in log.read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"neurosense serve did not get ready:\n{log.read_text()}")
+        time.sleep(0.1)
+    return process
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    state_dir = tmp_path_factory.mktemp("state")
+    environment = stack_environment(state_dir, NEUROSENSE_STORE_INPUT_TEXT="false")
+    process = start_serve(environment, state_dir / "serve.log")
+    yield Stack(
+        api_url=f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}",
+        ui_url=f"http://127.0.0.1:{environment['NEUROSENSE_UI_PORT']}",
+        triton_http=f"127.0.0.1:{environment['NEUROSENSE_TRITON_HTTP_PORT']}",
+        triton_grpc=f"127.0.0.1:{environment['NEUROSENSE_TRITON_GRPC_PORT']}",
+        triton_metrics=f"http://127.0.0.1:{environment['NEUROSENSE_TRITON_METRICS_PORT']}/metrics",
+        database_url=(state_dir / "database_url").read_text().strip(),
+        state_dir=state_dir,
+        pid=process.pid,
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 0

@@ -1,0 +1,63 @@
+"""Who may import whom, and what the repository may hold."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+OURS = {"api", "benchmarks", "ensemble", "export", "serving", "tests", "ui"}
+ALLOWED = {
+    "ensemble": set(),
+    "export": {"ensemble"},
+    "model_repository": {"ensemble"},
+    "api": {"ensemble.labels"},
+    "ui": set(),
+    "serving": OURS - {"tests"},
+    "benchmarks": OURS - {"tests"},
+}
+
+
+def imported(file: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module)
+    return modules
+
+
+def may_import(package: str, module: str) -> bool:
+    names = [module, module.split(".")[0]]
+    return names[1] in {package} or any(name in ALLOWED[package] for name in names)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_follow_the_table(package: str) -> None:
+    files = list((PROJECT / package).rglob("*.py"))
+    assert files
+    wrong = [
+        f"{file.relative_to(PROJECT)} imports {module}"
+        for file in files
+        for module in imported(file)
+        if module.split(".")[0] in OURS and not may_import(package, module)
+    ]
+    assert wrong == []
+
+
+def test_steps_compute_nothing_with_triton() -> None:
+    for file in (PROJECT / "ensemble").rglob("*.py"):
+        assert not any("triton" in module for module in imported(file)), file
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=True)
+    return [PROJECT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+def test_no_file_is_larger_than_40_mb_and_all_together_are_under_100() -> None:
+    sizes = [file.stat().st_size for file in tracked_files() if file.exists()]
+    assert max(sizes) < 40e6
+    assert sum(sizes) < 100e6
