@@ -52,10 +52,10 @@ def serve() -> None:
     """
     from serving.provision import provide
     from serving.repository import render
-    from serving.stack import check_ports, running, state_lock, stop_on_sigterm, watch
+    from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
 
     settings = Settings.load()
-    stop_on_sigterm()
+    stop_on_signals()
     try:
         with state_lock(settings.state_dir):
             check_ports(settings)

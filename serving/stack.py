@@ -80,9 +80,13 @@ def watch(children: list[Child]) -> NoReturn:
         time.sleep(0.5)
 
 
-def stop_on_sigterm() -> None:
-    """Make SIGTERM end the program as Ctrl-C does, with everything stopped on the way out."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def stop_on_signals() -> None:
+    """Make SIGTERM end the program as Ctrl-C does, with everything stopped on the way out.
+
+    Ctrl-C too: a shell starts what it puts into the background with SIGINT ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> str:

@@ -1,0 +1,137 @@
+"""Batching never changes an answer: 32 lengths at once, alone, and in PyTorch."""
+
+import queue
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+import transformers
+import tritonclient.grpc as triton
+
+import export.starters
+from ensemble.audio import decode
+from ensemble.labels import projection
+from tests.conftest import Stack
+from tests.recordings import encoded, voice
+
+COUNT = 32
+TOLERANCE = 1e-4
+STARTERS = Path(export.starters.__file__).parent
+Floats = npt.NDArray[np.float32]
+
+WORDS = (  # noqa: SIM905
+    "I was so happy to see my old friends again but then it rained and nobody could find "
+    "the way home which made me angry and a little afraid until we laughed about it"
+).split()
+SENTENCES = [" ".join((WORDS * 8)[: 1 + 3 * n]) for n in range(COUNT)]
+SECONDS = np.linspace(0.1, 20, COUNT)
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[bytes]:
+    return [
+        encoded(voice(seconds, seed=n), 16_000, "WAV", "PCM_16")
+        for n, seconds in enumerate(SECONDS)
+    ]
+
+
+def bytes_input(name: str, content: bytes) -> Any:
+    tensor = triton.InferInput(name, [1, 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([[content]], dtype=np.object_))
+    return tensor
+
+
+def alone(client: Any, model: str, name: str, items: Sequence[bytes]) -> Floats:
+    answers = [client.infer(model, [bytes_input(name, item)]) for item in items]
+    return np.concatenate([answer.as_numpy("PROBABILITIES") for answer in answers])
+
+
+def together(client: Any, model: str, name: str, items: Sequence[bytes]) -> Floats:
+    answers: queue.Queue[tuple[int, Any, Any]] = queue.Queue()
+
+    def keep(n: int) -> Any:
+        return lambda result, error: answers.put((n, result, error))
+
+    for n, item in enumerate(items):
+        client.async_infer(model, [bytes_input(name, item)], callback=keep(n))
+    collected: dict[int, Floats] = {}
+    for _ in items:
+        n, result, error = answers.get(timeout=240)
+        assert error is None, error
+        collected[n] = result.as_numpy("PROBABILITIES")
+    return np.concatenate([collected[n] for n in range(len(items))])
+
+
+def executions(client: Any, model: str, items: int = 0) -> tuple[int, int]:
+    """Return how many items the model has answered, in how many executions.
+
+    Triton counts just after it answers: wait until it has counted `items`.
+    """
+    deadline = time.monotonic() + 10
+    while True:
+        [statistics] = client.get_inference_statistics(model).model_stats
+        if statistics.inference_count >= items or time.monotonic() > deadline:
+            return statistics.inference_count, statistics.execution_count
+        time.sleep(0.05)
+
+
+def assert_batched_exactly(stack: Stack, branch: str, name: str, items: Sequence[bytes]) -> Floats:
+    """Check batched against alone, and that batches were formed; return the answers [32, 7]."""
+    client = triton.InferenceServerClient(stack.triton_grpc)
+    classifier = f"{branch}_classifier"
+    start, _ = executions(client, classifier)
+    expected = alone(client, f"emotion_{branch}", name, items)
+    _, executions_before = executions(client, classifier, start + COUNT)
+    answers = together(client, f"emotion_{branch}", name, items)
+    answered, executions_after = executions(client, classifier, start + 2 * COUNT)
+    assert answered - start == 2 * COUNT
+    assert executions_after - executions_before < COUNT
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=TOLERANCE)
+    assert (answers.argmax(axis=1) == expected.argmax(axis=1)).all()
+    return answers
+
+
+def test_sentences(stack: Stack) -> None:
+    answers = assert_batched_exactly(stack, "text", "TEXT", [s.encode() for s in SENTENCES])
+    folder = STARTERS / "text"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, torch_dtype=torch.float32
+    ).eval()
+    for sentence, answer in zip(SENTENCES, answers, strict=True):
+        with torch.inference_mode():
+            logits = model(**tokenizer(sentence, truncation=True, return_tensors="pt")).logits
+        reference = logits.softmax(-1).numpy() @ projection(model.config.id2label)
+        np.testing.assert_allclose(answer, reference[0], rtol=0, atol=TOLERANCE)
+
+
+def test_clips(stack: Stack, clips: list[bytes]) -> None:
+    answers = assert_batched_exactly(stack, "audio", "AUDIO", clips)
+    folder = STARTERS / "audio"
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    model = transformers.AutoModelForAudioClassification.from_pretrained(
+        folder, torch_dtype=torch.float32
+    ).eval()
+    for clip, answer in zip(clips, answers, strict=True):
+        inputs = extractor(decode(clip), sampling_rate=16_000, return_tensors="pt")
+        with torch.inference_mode():
+            logits = model(**inputs).logits
+        reference = logits.softmax(-1).numpy() @ projection(model.config.id2label)
+        np.testing.assert_allclose(answer, reference[0], rtol=0, atol=TOLERANCE)
+
+
+def test_a_batch_that_the_client_made_is_answered_row_by_row(
+    stack: Stack, clips: list[bytes]
+) -> None:
+    client = triton.InferenceServerClient(stack.triton_grpc)
+    rows = [clips[3], clips[0], clips[9]]
+    tensor = triton.InferInput("AUDIO", [len(rows), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array(rows, dtype=np.object_)[:, None])
+    batch = client.infer("emotion_audio", [tensor]).as_numpy("PROBABILITIES")
+    expected = alone(client, "emotion_audio", "AUDIO", rows)
+    np.testing.assert_allclose(batch, expected, rtol=0, atol=TOLERANCE)

@@ -1,0 +1,79 @@
+"""`neurosense serve`: starts, says when a part dies, and ends without a trace."""
+
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import Stack, stack_environment, start_serve
+from tests.serving.test_cli import run
+
+
+def traces() -> set[Path]:
+    """Return the shared memory and the temporary folders of all that runs here."""
+    places = Path("/dev/shm"), Path(tempfile.gettempdir())  # noqa: S108
+    return {path for place in places for path in place.glob("neurosense-*")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_within_10_s_and_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
+    before = traces()
+    environment = stack_environment(tmp_path / "state")
+    process = start_serve(environment, tmp_path / "log")
+    family = psutil.Process(process.pid).children(recursive=True)
+    left = traces() - before
+    assert len(left) > 2
+    assert {"postgres", "tritonserver"} <= {child.name() for child in family}
+    started = time.monotonic()
+    process.send_signal(how)
+    assert process.wait(timeout=30) == 0
+    assert time.monotonic() - started < 10
+    assert [child for child in family if child.is_running()] == []
+    assert [path for path in left if path.exists()] == []
+    ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
+    listening = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert not ports & {connection.laddr.port for connection in listening}
+
+
+def test_a_part_that_dies_while_starting_is_shown(tmp_path: Path) -> None:
+    environment = stack_environment(
+        tmp_path,
+        DATABASE_URL="postgresql://nobody@127.0.0.1:1/none",
+        NEUROSENSE_DATABASE_START_TIMEOUT_S="1",
+    )
+    done = run("serve", environment=environment)
+    assert done.returncode == 1
+    assert "api" in done.stderr
+    assert "127.0.0.1" in done.stderr or "database" in done.stderr.lower()
+
+
+def test_a_second_start_on_the_same_folder_is_refused(stack: Stack) -> None:
+    done = run("serve", environment=stack_environment(stack.state_dir))
+    assert done.returncode == 1
+    assert "NEUROSENSE_STATE_DIR" in done.stderr
+
+
+def test_a_part_that_dies_later_ends_it_with_its_name(tmp_path: Path) -> None:
+    process = start_serve(stack_environment(tmp_path / "state"), tmp_path / "log")
+    [triton] = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name() == "tritonserver"
+    ]
+    triton.kill()
+    assert process.wait(timeout=30) == 1
+    assert "triton was killed by SIGKILL" in (tmp_path / "log").read_text()
+
+
+def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
+    family = [psutil.Process(stack.pid), *psutil.Process(stack.pid).children(recursive=True)]
+    listening = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in family
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}

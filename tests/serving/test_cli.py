@@ -1,0 +1,59 @@
+"""What `neurosense` says when it cannot start; nothing here needs a server."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NEUROSENSE, stack_environment
+
+
+def run(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [NEUROSENSE, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_help_names_the_commands_and_teaches_by_example() -> None:
+    assert {"serve", "export"} <= set(run("--help").stdout.split())
+    assert "NEUROSENSE_WEIGHTS=starter" in run("serve", "--help").stdout
+    assert "--branch text" in run("export", "--help").stdout
+
+
+def test_an_occupied_port_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", environment=stack_environment(tmp_path, NEUROSENSE_UI_PORT=port))
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "NEUROSENSE_UI_PORT" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NEUROSENSE_API_PORT", "http"),
+        ("NEUROSENSE_API_PORT", "70000"),
+        ("NEUROSENSE_WEIGHTS", "large"),
+        ("NEUROSENSE_MAX_AUDIO_SECONDS", "-1"),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    done = run("serve", environment=stack_environment(tmp_path, **{variable: value}))
+    assert done.returncode == 1
+    assert variable in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_source_without_its_branch_is_refused() -> None:
+    done = run("export", "./somewhere")
+    assert done.returncode == 2
+    assert "--branch" in done.stderr
