@@ -10,7 +10,7 @@ from export.errors import ExportError
 from export.hub import reachable
 from export.manifest import Branch, Manifest
 from export.publish import find
-from export.run import DEFAULTS, export_checkpoint
+from export.run import DEFAULTS, export_checkpoint, origin
 from export.starter import publish_starter
 from serving.errors import ServingError
 from serving.settings import PROJECT, Settings
@@ -45,13 +45,18 @@ def provide(branch: Branch, settings: Settings, say: Say) -> Manifest:
 
 
 def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Manifest:
-    if Path(checkpoint).is_dir():
-        install_export_tools(say)
-        return export_checkpoint(
-            branch, checkpoint, None, settings.repository, weights="local", progress=say
-        )
-    name, _, revision = checkpoint.partition("@")
-    return _from_hub(branch, name, revision or None, settings, say)
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        name, _, revision = checkpoint.partition("@")
+        return _from_hub(branch, name, revision or None, settings, say)
+    name, digest = origin(checkpoint, folder, "local")
+    published = find(settings.repository, branch, name=name, revision=digest, weights="local")
+    if published is not None:
+        return published
+    install_export_tools(say)
+    return export_checkpoint(
+        branch, checkpoint, None, settings.repository, weights="local", progress=say
+    )
 
 
 def _from_hub(
@@ -62,7 +67,10 @@ def _from_hub(
         return published
     say(f"Looking for {name} on the hub ...")
     if (reason := reachable(timeout_s=_HUB_TIMEOUT_S)) is not None:
-        raise ExportError(reason)
+        raise ExportError(
+            f"{name} cannot be downloaded: {reason}. Check the network (or the mirror in "
+            "HF_ENDPOINT), or serve the shipped weights with NEUROSENSE_WEIGHTS=starter"
+        )
     install_export_tools(say)
     return export_checkpoint(
         branch, name, revision, settings.repository, weights="hub", progress=say

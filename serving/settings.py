@@ -15,7 +15,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Frozen; `Settings.load()` fails with the variable's name where a value makes no sense."""
 
-    model_config = SettingsConfigDict(env_prefix="NEUROSENSE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NEUROSENSE_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     weights: Literal["auto", "hub", "starter"] = Field(
         "auto",

@@ -112,10 +112,9 @@ def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: lis
 
 
 def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
-    options = ["--host", settings.api_host, "--port", str(settings.api_port), "--no-access-log"]
     return Child(
         "api",
-        [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *options],
+        [sys.executable, "-m", "api"],
         settings.log_dir / "api.log",
         env={
             **os.environ,

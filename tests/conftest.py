@@ -67,7 +67,10 @@ def start_serve(environment: dict[str, str], log: Path) -> "subprocess.Popen[byt
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state_dir = tmp_path_factory.mktemp("state")
-    environment = stack_environment(state_dir, NEUROSENSE_STORE_INPUT_TEXT="false")
+    # `auto` with a hub that refuses: what a newcomer behind a closed network has.
+    environment = stack_environment(
+        state_dir, NEUROSENSE_WEIGHTS="auto", HF_ENDPOINT="http://127.0.0.1:9"
+    )
     process = start_serve(environment, state_dir / "serve.log")
     yield Stack(
         api_url=f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}",

@@ -1,11 +1,13 @@
-"""Recordings for tests, made when they are needed."""
+"""Recordings for tests: a person reading, and sounds made when they are needed."""
 
 import io
+from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 
 Samples = npt.NDArray[np.float32]
 
@@ -47,3 +49,14 @@ def av_encoded(samples: Samples, rate_hz: int, container: str, codec: str) -> by
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             output.mux(packet)
     return file.getvalue()
+
+
+RECORDINGS = sorted((Path(__file__).parent / "data").glob("*.flac"))
+"""A person reading; tests/data/README.md says who and what."""
+
+
+def speech(index: int = 0, rate_hz: int = 16_000) -> Samples:
+    """Return one of the recordings, resampled to `rate_hz`, [n]."""
+    samples, native_rate_hz = soundfile.read(RECORDINGS[index], dtype="float32")
+    resampled: Samples = soxr.resample(samples, native_rate_hz, rate_hz)
+    return np.clip(resampled, -1, 1)

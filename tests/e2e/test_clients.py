@@ -13,7 +13,7 @@ import tritonclient.http
 
 from ensemble.labels import EMOTIONS
 from tests.conftest import Stack
-from tests.recordings import av_encoded, encoded, voice, wav
+from tests.recordings import av_encoded, encoded, speech, wav
 
 CURL = shutil.which("curl")
 needs_curl = pytest.mark.skipif(CURL is None, reason="curl is not installed: apt install curl")
@@ -44,9 +44,9 @@ def test_curl_sentences(stack: Stack, text: str, emotion: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("clip.m4a", lambda: av_encoded(voice(2, 44_100), 44_100, "ipod", "aac")),
-        ("clip.webm", lambda: av_encoded(voice(2, 48_000), 48_000, "webm", "libopus")),
-        ("telephone.wav", lambda: encoded(voice(2, 8_000), 8_000, "WAV", "ULAW")),
+        ("clip.m4a", lambda: av_encoded(speech(0, 44_100), 44_100, "ipod", "aac")),
+        ("clip.webm", lambda: av_encoded(speech(1, 48_000), 48_000, "webm", "libopus")),
+        ("telephone.wav", lambda: encoded(speech(2, 8_000), 8_000, "WAV", "ULAW")),
     ],
 )
 def test_curl_recordings(stack: Stack, tmp_path: Path, name: str, content: Any) -> None:

@@ -77,3 +77,19 @@ def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1"}
+
+
+def test_a_hub_that_cannot_be_reached_is_said_loudly(stack: Stack) -> None:
+    log = (stack.state_dir / "serve.log").read_text()
+    for name in ("j-hartmann/emotion-english-distilroberta-base", "superb/wav2vec2-base-superb-er"):
+        assert f"STARTER weights, not by {name}" in log
+
+
+def test_hub_weights_that_cannot_be_reached_are_an_error(tmp_path: Path) -> None:
+    environment = stack_environment(
+        tmp_path, NEUROSENSE_WEIGHTS="hub", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path)
+    )
+    done = run("serve", environment=environment)
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9" in done.stderr
+    assert "NEUROSENSE_WEIGHTS" in done.stderr

@@ -1,0 +1,82 @@
+"""Checkpoints of the user's own, shrunken ones of the two published kinds, through `serve`."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from ensemble.audio import decode
+from ensemble.labels import EMOTIONS, projection
+from tests.conftest import stack_environment, start_serve
+from tests.export.checkpoints import audio_checkpoint, text_checkpoint
+from tests.recordings import wav
+
+SENTENCE = "the thing in this"
+
+
+def scores(answer: dict[str, Any]) -> list[float]:
+    return [answer["all_scores"].get(emotion.upper(), 0.0) for emotion in EMOTIONS]
+
+
+def reference(folder: Path, auto_model: Any, inputs: Any) -> Any:
+    """Return the untouched checkpoint's own probabilities [7]."""
+    model = auto_model.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        logits = model(**inputs).logits
+    return logits.softmax(-1).numpy()[0] @ projection(model.config.id2label)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("checkpoints")
+    # The labels in another order than usual: positions must come from id2label.
+    text = text_checkpoint(root / "my-roberta", "roberta", labels=list(reversed(EMOTIONS)))
+    audio = audio_checkpoint(root / "my-wav2vec2", use_weighted_layer_sum=True)
+    return text, audio
+
+
+def test_they_are_exported_served_and_kept_for_the_next_start(
+    checkpoints: tuple[Path, Path], tmp_path: Path
+) -> None:
+    text, audio = checkpoints
+    environment = stack_environment(
+        tmp_path / "state",
+        NEUROSENSE_TEXT_CHECKPOINT=str(text),
+        NEUROSENSE_AUDIO_CHECKPOINT=str(audio),
+    )
+    process = start_serve(environment, tmp_path / "first.log")
+    try:
+        url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze"
+        said = httpx.post(f"{url}/text", data={"text": SENTENCE}, timeout=60).json()
+        heard = httpx.post(f"{url}/audio", files={"audio": wav()}, timeout=60).json()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert (said["models"]["text"]["name"], said["models"]["text"]["weights"]) == (
+        "my-roberta",
+        "local",
+    )
+    assert heard["models"]["audio"]["name"] == "my-wav2vec2"
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(text)
+    expected = reference(
+        text,
+        transformers.AutoModelForSequenceClassification,
+        tokenizer(SENTENCE, return_tensors="pt"),
+    )
+    np.testing.assert_allclose(scores(said), expected, rtol=0, atol=1e-4)
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(audio)
+    samples = extractor(decode(wav()), sampling_rate=16_000, return_tensors="pt")
+    expected = reference(audio, transformers.AutoModelForAudioClassification, samples)
+    np.testing.assert_allclose(scores(heard), expected, rtol=0, atol=1e-4)
+
+    assert "ONNX" in (tmp_path / "first.log").read_text()
+    again = start_serve(environment, tmp_path / "second.log")
+    again.send_signal(signal.SIGINT)
+    assert again.wait(timeout=30) == 0
+    assert "ONNX" not in (tmp_path / "second.log").read_text()
