@@ -1,0 +1,87 @@
+"""A limit on request bodies that holds while they are read, and answers that arrive.
+
+A server that answers and closes while the client still sends resets the connection, and the
+client may never see the answer. So an early answer is sent at once, what still comes is read
+and dropped for a while, and then the connection closes.
+"""
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import TooLargeError
+
+_DRAIN_S = 10.0
+"""How long a client may go on sending after its answer."""
+
+
+class BodyLimit:
+    """ASGI middleware: reading more than `max_bytes` of a body raises TooLargeError."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http":
+            exchange = _Exchange(Headers(scope=scope), receive, send, self._max_bytes)
+            await self._app(scope, exchange.receive, exchange.send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, headers: Headers, receive: Receive, send: Send, max_bytes: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._max_bytes = max_bytes
+        self._received_bytes = 0
+        length = headers.get("content-length", "0")
+        self._declared_bytes = int(length) if length.isdecimal() else 0
+        self._unread = self._declared_bytes > 0 or "transfer-encoding" in headers
+        self._sends_at_once = headers.get("expect", "").lower() != "100-continue"
+
+    async def receive(self) -> Message:
+        """Pass the next piece of the body on, if the body is within the limit."""
+        if self._declared_bytes > self._max_bytes:
+            raise self._too_large()
+        self._sends_at_once = True  # asking for the body invites one that waits
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        self._unread = message.get("more_body", False)
+        if self._received_bytes > self._max_bytes:
+            raise self._too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the answer on; one that comes early ends with the connection."""
+        if not self._unread:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["connection"] = "close"
+            await self._send(message)
+        else:
+            await self._send({**message, "more_body": True})
+            if not message.get("more_body", False):
+                await self._drain()
+                await self._send({"type": "http.response.body"})
+
+    async def _drain(self) -> None:
+        if not self._sends_at_once:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while self._unread:
+                    message = await self._receive()
+                    self._unread = message.get("more_body", False)
+        except TimeoutError:
+            pass
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            "body_too_large", f"the request body is over the limit of {self._max_bytes} bytes"
+        )

@@ -1,0 +1,32 @@
+"""Triton's errors as ours."""
+
+import logging
+import re
+
+from tritonclient.utils import InferenceServerException
+
+from api.errors import ApiError, InputError, ModelTimeoutError, TooLargeError, UnavailableError
+
+logger = logging.getLogger("neurosense.api")
+
+# Steps put the code of an input's fault in front; Triton puts the ensemble's name before that.
+_INPUT_FAULT = re.compile(r"\[((?:text|audio)_[a-z_]+)\] (.*)", re.DOTALL)
+
+
+def translated(error: InferenceServerException) -> ApiError:
+    """Return what an error of Triton means for the client of ours."""
+    message = error.message() or ""
+    if error.status() == "StatusCode.DEADLINE_EXCEEDED":
+        return timed_out()
+    if fault := _INPUT_FAULT.search(message):
+        kind = TooLargeError if fault[1] == "audio_too_large" else InputError
+        return kind(fault[1], fault[2])
+    if error.status() in ("StatusCode.UNAVAILABLE", "StatusCode.NOT_FOUND"):
+        return UnavailableError("model_unavailable", "the model is not available at the moment")
+    logger.warning("Triton: %s %s", error.status(), message)
+    return UnavailableError("model_failed", "the model failed")
+
+
+def timed_out() -> ModelTimeoutError:
+    """Return the error of a deadline that passed."""
+    return ModelTimeoutError("timeout", "the models did not answer in time")

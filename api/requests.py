@@ -1,0 +1,119 @@
+"""What each endpoint is asked: its body read, checked and documented."""
+
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+
+from api.errors import InputError, MalformedBodyError, TooLargeError
+from api.forms import JSON, MULTIPART, URLENCODED, Form, FormField, media_type, read_form
+from api.models import Asked
+from api.settings import Settings
+
+_Upload = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+_Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_WEIGHT: TypeAdapter[float] = TypeAdapter(_Weight)
+
+
+class TextBody(BaseModel):
+    """A sentence."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"text": "I love it"}]})
+
+    text: str = Field(description="what was said or written, UTF-8")
+
+
+class AudioBody(BaseModel):
+    """A recording."""
+
+    audio: _Upload = Field(description="an encoded file: WAV, FLAC, OGG, MP3, M4A, WebM …")
+
+
+class MultimodalBody(BaseModel):
+    """A sentence, a recording, or both."""
+
+    text: str | None = Field(None, description="what was said; an empty field is a missing one")
+    audio: _Upload | None = Field(None, description="an encoded file: WAV, FLAC, OGG, MP3 …")
+    text_weight: _Weight | None = Field(
+        None, description="weight of the text, 0 to 1; else NEUROSENSE_TEXT_WEIGHT (0.55)"
+    )
+
+
+async def read_text(request: Request, settings: Settings) -> Asked:
+    """Read the body of /analyze/text, a form or JSON."""
+    if media_type(request) == JSON:
+        text: bytes | None = _text_of_json(await request.body())
+    else:
+        form = await read_form(request, also=JSON)
+        text = form["text"].value if "text" in form else None
+    if text is None:
+        raise InputError("text_missing", "the field `text` is missing")
+    return Asked(_limited("text", text, settings.max_text_bytes), None, settings.text_weight)
+
+
+async def read_audio(request: Request, settings: Settings) -> Asked:
+    """Read the body of /analyze/audio, a form."""
+    audio = _upload(await read_form(request))
+    if audio is None:
+        raise InputError("audio_missing", "the file field `audio` is missing")
+    return Asked(None, _limited("audio", audio, settings.max_upload_bytes), settings.text_weight)
+
+
+async def read_multimodal(request: Request, settings: Settings) -> Asked:
+    """Read the body of /analyze/multimodal, a form. A field left empty was not sent."""
+    form = await read_form(request)
+    text = form.get("text", FormField(b"")).value or None
+    audio = _upload(form)
+    weight = _weight(form.get("text_weight", FormField(b"")).value, settings.text_weight)
+    if text is None and audio is None:
+        raise InputError("nothing_to_analyze", "send `text`, `audio` or both")
+    return Asked(
+        None if text is None else _limited("text", text, settings.max_text_bytes),
+        None if audio is None else _limited("audio", audio, settings.max_upload_bytes),
+        weight,
+    )
+
+
+def body_of(model: type[BaseModel], *media_types: str) -> dict[str, Any]:
+    """Return what an endpoint adds to its OpenAPI entry for a body of `model`."""
+    schema = model.model_json_schema()
+    content = {media: {"schema": schema} for media in media_types}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+TEXT_OPENAPI = body_of(TextBody, URLENCODED, MULTIPART, JSON)
+AUDIO_OPENAPI = body_of(AudioBody, MULTIPART)
+MULTIMODAL_OPENAPI = body_of(MultimodalBody, MULTIPART, URLENCODED)
+
+
+def _text_of_json(body: bytes) -> bytes:
+    try:
+        return TextBody.model_validate_json(body).text.encode()
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        raise MalformedBodyError("malformed_body", f"the body is not JSON: {problem['msg']}")
+    raise InputError("invalid_request", 'send {"text": "…"} with a string')
+
+
+def _upload(form: Form) -> bytes | None:
+    """Return the recording; a browser sends an empty, nameless file where none was chosen."""
+    field = form.get("audio", FormField(b""))
+    return field.value if field.value or field.is_file else None
+
+
+def _limited(name: str, value: bytes, max_bytes: int) -> bytes:
+    if len(value) > max_bytes:
+        detail = f"{name} has {len(value)} bytes, at most {max_bytes} are taken"
+        raise TooLargeError(f"{name}_too_large", detail)
+    return value
+
+
+def _weight(raw: bytes, default: float) -> float:
+    if not raw.strip():
+        return default
+    try:
+        return _WEIGHT.validate_python(raw.decode("ascii", "replace"))
+    except ValidationError:
+        detail = "text_weight must be a number from 0 to 1"
+        raise InputError("text_weight_invalid", detail) from None

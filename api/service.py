@@ -1,0 +1,54 @@
+"""What the routes share: the settings, the models and the log."""
+
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api import answers
+from api.classify import classify
+from api.log import PredictionLog
+from api.models import Asked, Branch, Models
+from api.schemas import Answer, MultimodalAnswer
+from api.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """One per process."""
+
+    settings: Settings
+    models: Models
+    log: PredictionLog
+
+    async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
+        """Answer for one modality; the row is committed when this returns."""
+        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        answer = answers.single(branch, prediction, _elapsed_ms(started_s))
+        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        return answer
+
+    async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
+        """Answer for a sentence, a recording, or both; the row is committed then."""
+        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        answer = answers.multimodal(prediction, _elapsed_ms(started_s))
+        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        return answer
+
+    def _kept_text(self, asked: Asked) -> str | None:
+        if asked.text is None or not self.settings.store_input_text:
+            return None
+        return asked.text.decode("utf-8", "replace")
+
+
+def _elapsed_ms(started_s: float) -> float:
+    return (time.perf_counter() - started_s) * 1000
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

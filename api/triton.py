@@ -1,0 +1,123 @@
+"""The three ensembles in Triton as `Models`."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tritonclient.grpc import InferInput, InferResult
+
+from api.calls import Calls
+from api.descriptions import Description, DescriptionCache, parse
+from api.errors import UnavailableError
+from api.models import Branch, BranchResult, FusedResult
+from api.schemas import ModelInfo
+from api.tensors import from_bytes, to_input, to_scores, truncated_tokens
+
+ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
+
+_Inputs = Mapping[str, npt.NDArray[Any]]
+_Described = dict[Branch, Description]
+
+
+class Triton:
+    """Made and used inside one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._calls = Calls(url)
+        self._cache = DescriptionCache()
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._calls.close()
+
+    async def text(self, text: bytes, timeout_s: float) -> BranchResult:
+        """Classify a sentence, UTF-8."""
+        inputs = {"TEXT": from_bytes(text)}
+        result, described = await self._infer("emotion_text", inputs, timeout_s)
+        return _branch(result, "PROBABILITIES", described, "text")
+
+    async def audio(self, audio: bytes, timeout_s: float) -> BranchResult:
+        """Classify a recording, an encoded file."""
+        inputs = {"AUDIO": from_bytes(audio)}
+        result, described = await self._infer("emotion_audio", inputs, timeout_s)
+        return _branch(result, "PROBABILITIES", described, "audio")
+
+    async def multimodal(
+        self, text: bytes, audio: bytes, text_weight: float, timeout_s: float
+    ) -> FusedResult:
+        """Classify both and fuse them, in Triton; fails if either branch does."""
+        inputs = {
+            "TEXT": from_bytes(text),
+            "AUDIO": from_bytes(audio),
+            "TEXT_WEIGHT": np.array([[text_weight]], dtype=np.float32),
+        }
+        result, described = await self._infer("emotion_multimodal", inputs, timeout_s)
+        branches: dict[Branch, BranchResult] = {
+            "text": _branch(result, "TEXT_PROBABILITIES", described, "text"),
+            "audio": _branch(result, "AUDIO_PROBABILITIES", described, "audio"),
+        }
+        covered = described["text"].coverage | described["audio"].coverage
+        return FusedResult(to_scores(result, "PROBABILITIES", covered), branches)
+
+    async def loaded(self, timeout_s: float) -> dict[Branch, ModelInfo]:
+        """Return the model that answers for each branch now."""
+        found = await asyncio.gather(
+            self._describe("emotion_text", "", timeout_s),
+            self._describe("emotion_audio", "", timeout_s),
+            return_exceptions=True,
+        )
+        known = [each for each in found if not isinstance(each, BaseException)]
+        return {branch: one.model for each in known for branch, one in each.items()}
+
+    async def missing(self, timeout_s: float) -> list[str]:
+        """Return the ensembles that are not ready."""
+        ready = await asyncio.gather(*(self._calls.is_ready(name, timeout_s) for name in ENSEMBLES))
+        return [f"model {name}" for name, yes in zip(ENSEMBLES, ready, strict=True) if not yes]
+
+    async def _infer(
+        self, model: str, inputs: _Inputs, timeout_s: float
+    ) -> tuple[InferResult, _Described]:
+        """Return the answer, and what is known of the weights that gave it."""
+        deadline_s = time.monotonic() + timeout_s
+        tensors = [to_input(name, array) for name, array in inputs.items()]
+        result = await self._answer(model, tensors, deadline_s)
+        try:
+            return result, await self._description_of(model, result, deadline_s)
+        except UnavailableError:
+            # That version was replaced the moment it had answered: its successor answers.
+            result = await self._answer(model, tensors, deadline_s)
+            return result, await self._description_of(model, result, deadline_s)
+
+    async def _answer(
+        self, model: str, tensors: list[InferInput], deadline_s: float
+    ) -> InferResult:
+        try:
+            return await self._calls.infer(model, tensors, deadline_s - time.monotonic())
+        except UnavailableError:
+            self._cache.clear()  # what comes back may be another Triton
+            raise
+
+    async def _description_of(
+        self, model: str, result: InferResult, deadline_s: float
+    ) -> _Described:
+        version = result.get_response().model_version
+        described = self._cache.get(model, version)
+        if described is None:
+            described = await self._describe(model, version, deadline_s - time.monotonic())
+            self._cache.put(model, version, described)
+        return described
+
+    async def _describe(self, model: str, version: str, timeout_s: float) -> _Described:
+        return parse(await self._calls.config(model, version, timeout_s))
+
+
+def _branch(result: InferResult, output: str, described: _Described, name: Branch) -> BranchResult:
+    if name not in described:
+        raise UnavailableError("model_failed", f"Triton does not say which {name} model it serves")
+    description = described[name]
+    scores = to_scores(result, output, description.coverage)
+    cut = truncated_tokens(result) if name == "text" else 0
+    return BranchResult(scores, description.model, cut)

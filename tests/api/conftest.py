@@ -1,0 +1,98 @@
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.settings import Settings
+from serving.postgres import Postgres
+from tests.api.fakes import FakeModels
+from tests.api.servers import MovingPostgres, blank_database, read_rows, serve
+from tests.conftest import Stack
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Postgres(tmp_path_factory.mktemp("postgres") / "data") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str) -> str:
+    """A database of this test's own, blank."""
+    return blank_database(server_url)
+
+
+@pytest.fixture
+def own_models() -> FakeModels:
+    """For a test that makes an app of its own."""
+    return FakeModels()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One app for all tests that leave the settings alone."""
+
+    app: FastAPI
+    models: FakeModels
+    client: httpx.Client
+    database_url: str
+
+
+@pytest.fixture(scope="session")
+def _shared(server_url: str) -> Iterator[Shared]:
+    url = blank_database(server_url)
+    models = FakeModels()
+    app = create_app(Settings(DATABASE_URL=url, request_timeout_s=1), lambda _: models)
+    with serve(app) as client:
+        yield Shared(app, models, client, url)
+
+
+@pytest.fixture
+def shared(_shared: Shared) -> Shared:
+    """The app with models that work and an empty log."""
+    _shared.models.reset()
+    with psycopg.connect(_shared.database_url) as connection:
+        connection.execute("DELETE FROM emotion_logs")
+    return _shared
+
+
+@pytest.fixture
+def client(shared: Shared) -> httpx.Client:
+    return shared.client
+
+
+@pytest.fixture
+def models(shared: Shared) -> FakeModels:
+    return shared.models
+
+
+@pytest.fixture
+def rows(shared: Shared) -> Callable[[], list[dict[str, Any]]]:
+    """The log's rows, oldest first."""
+    return lambda: read_rows(shared.database_url)
+
+
+@pytest.fixture
+def moving_postgres() -> Iterator[MovingPostgres]:
+    # A socket's path may have 107 characters at most: pytest's folders are too deep.
+    with tempfile.TemporaryDirectory(prefix="neurosense-") as folder:
+        Path(folder).chmod(0o755)
+        postgres = MovingPostgres(Path(folder))
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.stop()
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.api_url, timeout=60) as client:
+        yield client

@@ -1,0 +1,77 @@
+"""Real servers for tests: the API under uvicorn, and databases."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import uvicorn
+from fastapi import FastAPI
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from serving.postgres import Postgres
+
+
+def blank_database(server_url: str) -> str:
+    """Return a URL that leads into a schema of its own: as good as a database, and quicker."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server_url) as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    return make_conninfo(server_url, options=f"-csearch_path={name}")
+
+
+def read_rows(database_url: str) -> list[dict[str, Any]]:
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        query = "SELECT * FROM emotion_logs ORDER BY created_at"
+        return connection.execute(query).fetchall()
+
+
+@contextmanager
+def serve(app: FastAPI, http: Any = "auto") -> Iterator[httpx.Client]:
+    """A real uvicorn on a free port, and a client of it."""
+    config = uvicorn.Config(app, port=0, http=http, log_config=None, timeout_graceful_shutdown=3)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "uvicorn ended while starting"
+            time.sleep(0.01)
+        host, port = server.servers[0].sockets[0].getsockname()
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class MovingPostgres:
+    """A database that can go away and come back under the same URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self._data_dir = folder / "data"
+        self._link = folder / "link"
+        self._running: Postgres | None = None
+        self.url = make_conninfo("postgresql://postgres@/postgres", host=str(self._link))
+
+    def start(self) -> None:
+        self._running = Postgres(self._data_dir)
+        host = conninfo_to_dict(self._running.__enter__())["host"]
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(str(host))
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+            self._running = None
+
+    def point_at(self, folder: Path) -> None:
+        """Let the URL lead to whatever listens in another folder."""
+        self._link.unlink()
+        self._link.symlink_to(folder)

@@ -1,0 +1,110 @@
+"""Bodies over the limit, against a real server: refused while they come, answered for sure."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from tests.api.fakes import FakeModels
+from tests.api.servers import blank_database, serve
+
+MB = 10**6
+PIECE = b"\0" * MB
+
+
+@pytest.fixture(scope="module", params=["h11", "httptools"])
+def address(request: pytest.FixtureRequest, server_url: str) -> Iterator[tuple[str, int]]:
+    settings = Settings(DATABASE_URL=blank_database(server_url))
+    with serve(create_app(settings, lambda _: FakeModels()), http=request.param) as client:
+        parts = urlsplit(str(client.base_url))
+        yield str(parts.hostname), int(parts.port or 0)
+
+
+def zeros(megabytes: int) -> Iterator[bytes]:
+    return (PIECE for _ in range(megabytes))
+
+
+def post(address: tuple[str, int], path: str, kind: str, body: object, **headers: str) -> object:
+    """Send the whole body, then read: a client that does not look for an early answer."""
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    connection.request("POST", path, body, {"Content-Type": kind, **headers})  # type: ignore[arg-type]
+    response = connection.getresponse()
+    found = response.status, json.loads(response.read())["code"]
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("path", ["text", "audio", "multimodal"])
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/json"])
+def test_100_mb_with_its_length(address: tuple[str, int], path: str, kind: str) -> None:
+    length = {"Content-Length": str(100 * MB)}
+    found = post(address, f"/analyze/{path}", kind, zeros(100), **length)
+    assert found == (413, "body_too_large")  # also where the content type is wrong
+
+
+def test_100_mb_in_chunks(address: tuple[str, int]) -> None:
+    kind = "application/x-www-form-urlencoded"
+    assert post(address, "/analyze/text", kind, zeros(100)) == (413, "body_too_large")
+
+
+def test_100_mb_where_no_body_is_wanted(address: tuple[str, int]) -> None:
+    assert post(address, "/nowhere", "text/plain", zeros(100)) == (404, "not_found")
+
+
+def test_a_length_alone_is_refused_before_the_body(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=5) as client:
+        client.sendall(
+            b"POST /analyze/audio HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        assert client.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_asks_first_sends_nothing(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=5) as client:
+        client.sendall(
+            b"POST /analyze/audio HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
+        )
+        answer = b""
+        while piece := client.recv(10_000):  # ends: the server closes
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
+
+
+def test_a_client_that_never_ends_is_left(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body._DRAIN_S", 0.2)
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        while client.recv(10_000):
+            time.sleep(0.01)
+
+
+def test_within_the_limit(address: tuple[str, int]) -> None:
+    url = f"http://{address[0]}:{address[1]}/analyze/audio"
+    largest = b"RIFF".ljust(25 * 2**20, b"\0")
+    assert httpx.post(url, files={"audio": ("a.wav", largest)}, timeout=60).is_success
+    answer = httpx.post(url, files={"audio": ("a.wav", largest + b"\0")}, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (413, "audio_too_large")
+
+
+def test_the_connection_stays_for_normal_requests(address: tuple[str, int]) -> None:
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    for _ in range(2):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/analyze/text", "text=hm", headers)
+        response = connection.getresponse()
+        assert response.status == 200
+        response.read()
+        assert not response.will_close
+    connection.close()

@@ -1,0 +1,104 @@
+"""One modality fails in the real Triton: by its input, or because its model is down."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import tritonclient.grpc
+
+from tests.api.real import NOT_AUDIO, ask, assert_prediction, assert_problem, log_row, long_zeros
+from tests.conftest import Stack
+from tests.recordings import wav
+
+BRANCH_MODELS = {
+    "text": ("text_classifier", "emotion_text", "emotion_multimodal"),
+    "audio": ("audio_classifier", "emotion_audio", "emotion_multimodal"),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "audio", "failed", "code"),
+    [
+        ("I love this!", lambda: NOT_AUDIO, "audio", "audio_undecodable"),
+        ("I love this!", lambda: b"", "audio", "audio_empty"),
+        ("I love this!", lambda: wav(31), "audio", "audio_too_long"),
+        ("I love this!", long_zeros, "audio", "audio_too_long"),
+        (" \n\t", wav, "text", "text_empty"),
+        (b"\xff\xfe", wav, "text", "text_invalid"),
+    ],
+)
+def test_degraded_by_input(
+    api: httpx.Client, stack: Stack, text: str | bytes, audio: Any, failed: str, code: str
+) -> None:
+    answer = ask(api, text, audio()).json()
+    worked = "text" if failed == "audio" else "audio"
+    assert answer["modality"] == f"{worked}_only"
+    assert answer["fusion_weights"][worked] == 1.0
+    assert (answer["degraded"]["modality"], answer["degraded"]["code"]) == (failed, code)
+    assert "ensemble" not in answer["degraded"]["reason"]
+    assert set(answer["models"]) == {worked}
+    assert_prediction(answer)
+    assert log_row(stack, answer)["degraded"] == answer["degraded"]
+
+
+@contextlib.contextmanager
+def without(stack: Stack, *models: str) -> Iterator[None]:
+    """Unload models, and load them again."""
+    triton = tritonclient.grpc.InferenceServerClient(stack.triton_grpc)
+    try:
+        for model in models:
+            triton.unload_model(model)
+        deadline = time.monotonic() + 30
+        while any(triton.is_model_ready(model) for model in models):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield
+    finally:
+        for model in models:
+            triton.load_model(model)
+        triton.close()
+        wait_until_ready(stack)
+
+
+def wait_until_ready(stack: Stack) -> None:
+    deadline = time.monotonic() + 60
+    while not (response := httpx.get(f"{stack.api_url}/health/ready", timeout=10)).is_success:
+        assert time.monotonic() < deadline, response.text
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("failed", ["text", "audio"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_degraded_by_a_branch_that_is_down(
+    api: httpx.Client, stack: Stack, failed: str, count: int
+) -> None:
+    """Down is the classifier alone (1), or with the ensembles that need it (3)."""
+    worked = "text" if failed == "audio" else "audio"
+    with without(stack, *BRANCH_MODELS[failed][:count]):
+        answer = ask(api, "I love this!", wav()).json()
+        assert answer["modality"] == f"{worked}_only"
+        assert answer["degraded"]["modality"] == failed
+        assert answer["degraded"]["code"] == "model_unavailable"
+        assert_prediction(answer)
+        assert log_row(stack, answer)["degraded"] == answer["degraded"]
+        assert_problem(api.get("/health/ready"), 503, "not_ready")
+        lone = ask(api, **{failed: "hm" if failed == "text" else wav()})  # type: ignore[arg-type]
+        assert_problem(lone, 503, "model_unavailable")
+        assert int(lone.headers["retry-after"]) > 0
+    assert ask(api, "I love this!", wav()).json()["modality"] == "multimodal_fused"
+
+
+def test_both_branches_down(api: httpx.Client, stack: Stack) -> None:
+    with without(stack, "text_classifier", "audio_classifier", *BRANCH_MODELS["text"][1:]):
+        assert_problem(ask(api, "hm", wav()), 503, "model_unavailable")
+        assert api.get("/health").is_success
+        assert api.get("/health/live").is_success
+
+
+def test_both_inputs_bad(api: httpx.Client) -> None:
+    response = ask(api, "  ", NOT_AUDIO)
+    assert_problem(response, 422, "text_empty")
+    assert "audio:" in response.json()["detail"]

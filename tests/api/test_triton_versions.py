@@ -1,0 +1,96 @@
+"""The client when versions are swapped, described badly, or Triton restarts."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from api.errors import UnavailableError
+from api.triton import Triton
+from serving.ports import free_ports
+from tests.api.triton_double import TEXT, Servicer, start, with_triton
+
+
+def test_description_is_kept_and_follows_the_version() -> None:
+    servicer = Servicer()
+
+    async def check(triton: Triton) -> None:
+        for _ in range(3):
+            assert (await triton.text(b"x", 5)).model.version == "3"
+        assert servicer.configs_asked == [("emotion_text", "1")]
+        servicer.version = "2"
+        servicer.parameters["text"] = json.dumps(TEXT | {"version": "4"})
+        assert (await triton.text(b"x", 5)).model.version == "4"
+        assert servicer.configs_asked[1:] == [("emotion_text", "2")]
+
+    with_triton(servicer, check)
+
+
+class Replaced(Servicer):
+    """Its first answer names a version that is gone by the time its config is asked for."""
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        response = await super().ModelInfer(request, context)
+        if len(self.requests) == 1:
+            response.model_version = "gone"
+        return response
+
+
+def test_a_version_replaced_while_it_answers() -> None:
+    servicer = Replaced()
+
+    async def check(triton: Triton) -> None:
+        assert (await triton.text(b"x", 5)).model.version == "3"
+
+    with_triton(servicer, check)
+    assert servicer.configs_asked == [("emotion_text", "gone"), ("emotion_text", "1")]
+    assert len(servicer.requests) == 2
+
+
+@pytest.mark.parametrize("parameters", [{}, {"text": "not json"}, {"text": '{"name": "x"}'}])
+def test_config_without_a_description(parameters: dict[str, str]) -> None:
+    servicer = Servicer()
+    servicer.parameters = parameters
+
+    async def check(triton: Triton) -> None:
+        with pytest.raises(UnavailableError):
+            await triton.text(b"x", 5)
+        assert await triton.loaded(5) == {}
+
+    with_triton(servicer, check)
+
+
+def test_restart() -> None:
+    async def check() -> None:
+        [port] = free_ports(1)
+        triton = Triton(f"127.0.0.1:{port}")
+        with pytest.raises(UnavailableError):
+            await triton.text(b"x", 5)
+        assert len(await triton.missing(1)) == 3
+        first = Servicer()
+        server = await start(first, port)
+        assert (await _until_it_answers(triton)) == "3"
+        assert await triton.missing(5) == ["model emotion_audio"]
+        await server.stop(None)
+        with pytest.raises(UnavailableError):
+            await triton.text(b"x", 5)
+        second = Servicer()
+        second.parameters["text"] = json.dumps(TEXT | {"version": "9"})
+        server = await start(second, port)
+        assert (await _until_it_answers(triton)) == "9"
+        await triton.close()
+        await server.stop(None)
+
+    asyncio.run(check())
+
+
+async def _until_it_answers(triton: Triton) -> str:
+    deadline_s = time.monotonic() + 20
+    while True:
+        try:
+            return (await triton.text(b"x", 5)).model.version
+        except UnavailableError:
+            assert time.monotonic() < deadline_s
+            await asyncio.sleep(0.05)
