@@ -1,0 +1,39 @@
+"""Says how far a download is."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
+
+Progress = Callable[[str], None]
+
+_EVERY_S = 2.0
+
+
+@contextmanager
+def watched(source: str, name: str, size_bytes: int, progress: Progress) -> Iterator[None]:
+    """While inside, tell `progress` every two seconds how much of the file has arrived."""
+    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source, repo_type="model")
+    total = f" of {size_bytes / 1e6:.0f} MB" if size_bytes else " MB"
+    done = threading.Event()
+
+    def report() -> None:
+        while not done.wait(_EVERY_S):
+            progress(f"downloading {source} {name}: {_arrived(blobs) / 1e6:.0f}{total}")
+
+    progress(f"downloading {source} {name}: {_arrived(blobs) / 1e6:.0f}{total}")
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _arrived(repository: Path) -> int:
+    """Return the bytes of the files that are not complete yet."""
+    return sum(file.stat().st_size for file in repository.glob("blobs/*.incomplete"))

@@ -1,0 +1,66 @@
+"""What a published version says about itself: `manifest.json` beside its graph."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Branch = Literal["text", "audio"]
+Weights = Literal["hub", "starter", "local"]
+
+FILE_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where a version's weights come from, what it predicts and how exactly.
+
+    `files` maps `<model>/<file>` to its SHA-256. `version` is the number that Triton knows
+    it by, None while it is not published (a starter as shipped).
+    """
+
+    branch: Branch
+    name: str
+    revision: str | None
+    weights: Weights
+    labels: dict[str, str]
+    coverage: list[str]
+    precision: str
+    opset: int
+    parity: dict[str, float]
+    files: dict[str, str]
+    max_tokens: int | None = None
+    pad_id: int | None = None
+    sample_rate_hz: int | None = None
+    min_samples: int | None = None
+    version: int | None = None
+    created_at: str | None = None
+
+    def to_json(self) -> str:
+        """Return the file's text; what does not apply to the branch is left out."""
+        fields = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        fields.setdefault("revision", self.revision)
+        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+def read(folder: Path) -> Manifest:
+    """Return the manifest in a version folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not a manifest that this version of the project knows.
+    """
+    fields: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    known = {field.name for field in dataclasses.fields(Manifest)}
+    try:
+        return Manifest(**{name: value for name, value in fields.items() if name in known})
+    except TypeError as error:
+        raise ValueError(f"{folder / FILE_NAME}: {error}") from None
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,75 @@
+"""The starter checkpoints that the project ships, published without torch or onnx.
+
+Each folder of `export/starters` holds a checkpoint and, written by `python -m export.pack`,
+graph.onnx, whose weights are the checkpoint's own, and the manifest of both.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from export import manifest as manifests
+from export.errors import ExportError
+from export.manifest import Branch, Manifest
+from export.publish import find, staged
+
+STARTERS = Path(__file__).parent / "starters"
+GRAPH = "graph.onnx"
+WEIGHTS = "model.safetensors"
+FILES: dict[Branch, tuple[str, ...]] = {
+    "text": (GRAPH, WEIGHTS, "tokenizer.json"),
+    "audio": (GRAPH, WEIGHTS),
+}
+
+
+def name(branch: Branch) -> str:
+    """Return what a starter is called in answers and manifests."""
+    return f"neurosense/starter-{branch}"
+
+
+def revision(hashes: Mapping[str, str]) -> str:
+    """Return one digest of a starter's files, so that another starter is another revision."""
+    lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(hashes.items()))
+    return "sha256:" + hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def publish_starter(branch: Branch, repository: Path, starters: Path = STARTERS) -> Manifest:
+    """Publish the shipped checkpoint, or return its manifest if it is published already.
+
+    Raises:
+        ExportError: its files are missing or do not belong together, or the disk is full.
+    """
+    folder = starters / branch
+    manifest = _checked(branch, folder)
+    published = find(
+        repository, branch, name=manifest.name, revision=manifest.revision, weights="starter"
+    )
+    if published:
+        return published
+    with staged(repository, branch) as stage:
+        shutil.copyfile(folder / GRAPH, stage.classifier / "model.onnx")
+        shutil.copyfile(folder / WEIGHTS, stage.classifier / WEIGHTS)
+        if branch == "text":
+            stage.write_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), manifest)
+        return stage.commit(manifest)
+
+
+def _checked(branch: Branch, folder: Path) -> Manifest:
+    try:
+        manifest = manifests.read(folder)
+        hashes = {file: manifests.sha256(folder / file) for file in FILES[branch]}
+    except FileNotFoundError as error:
+        raise ExportError(
+            f"{error.filename} is missing: run from a complete checkout, or make it again with "
+            "python -m export.pack"
+        ) from None
+    if wrong := [file for file, digest in hashes.items() if manifest.files.get(file) != digest]:
+        raise ExportError(
+            f"{folder / wrong[0]} is not the file that its manifest names: restore it, or run "
+            "python -m export.pack after a change"
+        )
+    return dataclasses.replace(manifest, files=hashes)

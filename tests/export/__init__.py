@@ -1,0 +1,1 @@
+"""Export is tested on checkpoints with the real architectures and toy sizes, made here."""

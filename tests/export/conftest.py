@@ -1,0 +1,39 @@
+"""Toy checkpoints and their exports, made once: nothing changes them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.export.checkpoints import audio_checkpoint, text_checkpoint
+from tests.export.exported import AUDIO_KINDS, Exported, export, open_graph
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Toy layers gain nothing from threads, which on a busy machine wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return text_checkpoint(tmp_path_factory.mktemp("checkpoints") / "bert")
+
+
+@pytest.fixture(scope="session")
+def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return audio_checkpoint(tmp_path_factory.mktemp("checkpoints") / "wav2vec2")
+
+
+@pytest.fixture(scope="session", params=AUDIO_KINDS)
+def exported_audio(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    work = tmp_path_factory.mktemp("exported")
+    folder = audio_checkpoint(work / "checkpoint", **AUDIO_KINDS[request.param])
+    manifest = export("audio", folder, work / "repository")
+    return Exported(folder, manifest, open_graph(work / "repository", manifest))

@@ -1,0 +1,190 @@
+"""The hub's path end to end, against a small server that speaks its protocol.
+
+Each fetch runs in a process of its own: the hub's library reads its settings when imported.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.export.hub_server import COMMIT, Hub, serve
+
+NAME = "someone/bert-emotion"
+FETCH = """
+import json, sys
+from export.errors import ExportError
+from export.hub import fetch
+lines = []
+try:
+    print(json.dumps({"folder": str(fetch(sys.argv[1], sys.argv[2] or None, lines.append)),
+                      "lines": lines}))
+except ExportError as error:
+    print(json.dumps({"error": str(error), "lines": lines}))
+"""
+PUBLISH = """
+import sys
+from pathlib import Path
+from export.run import export_checkpoint
+manifest = export_checkpoint("text", sys.argv[1], None, Path(sys.argv[2]), weights="hub",
+                             progress=lambda line: print(line, file=sys.stderr))
+print(manifest.to_json())
+"""
+REACHABLE = "import sys; from export.hub import reachable; print(reachable(float(sys.argv[1])))"
+
+
+@pytest.fixture
+def hub(bert: Path, tmp_path: Path) -> Iterator[Hub]:
+    folder = tmp_path / "hub"
+    shutil.copytree(bert, folder / NAME)
+    (folder / NAME / "README.md").write_text("not needed")
+    (folder / NAME / "tf_model.h5").write_bytes(b"not needed either")
+    with serve(folder) as running:
+        yield running
+
+
+def run(code: str, *arguments: str, home: Path, endpoint: str, **more: str) -> str:
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("HF_") and not key.lower().endswith("_proxy")
+    }
+    environment |= {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, **more}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    ).stdout
+
+
+def fetch(name: str, revision: str, home: Path, endpoint: str) -> dict[str, str]:
+    answer: dict[str, str] = json.loads(run(FETCH, name, revision, home=home, endpoint=endpoint))
+    return answer
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_only_what_is_needed_is_downloaded(hub: Hub, bert: Path, tmp_path: Path) -> None:
+    answer = fetch(NAME, COMMIT, tmp_path / "home", hub.url)
+    folder = Path(answer["folder"])
+    assert {file.name for file in folder.iterdir()} == {file.name for file in bert.iterdir()}
+    for file in bert.iterdir():
+        assert (folder / file.name).read_bytes() == file.read_bytes()
+    assert any("model.safetensors" in line and "MB" in line for line in answer["lines"])
+
+
+def test_second_fetch_needs_no_hub(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = fetch(NAME, "", home, hub.url)
+    hub.requests.clear()
+    pinned = fetch(NAME, COMMIT, home, hub.url)
+    assert (pinned["folder"], hub.requests) == (first["folder"], [])
+    gone = f"http://127.0.0.1:{free_port()}"
+    assert fetch(NAME, COMMIT, home, gone)["folder"] == first["folder"]
+    unpinned = fetch(NAME, "", home, gone)
+    assert unpinned["folder"] == first["folder"]
+    assert "cannot be reached" in unpinned["lines"][-1]
+
+
+def test_cut_connection_is_resumed(hub: Hub, tmp_path: Path) -> None:
+    mib = 2**20
+    content = os.urandom(25 * mib)
+    (hub.folder / NAME / "model.safetensors").write_bytes(content)
+    hub.cut_after_bytes = 15 * mib
+    answer = fetch(NAME, COMMIT, tmp_path / "home", hub.url)
+    assert hub.ranges == [f"bytes={10 * mib}-"]  # the library keeps blocks of 10 MiB
+    assert (Path(answer["folder"]) / "model.safetensors").read_bytes() == content
+
+
+def test_killed_download_is_resumed(hub: Hub, bert: Path, tmp_path: Path) -> None:
+    """What an interrupted process leaves is a partial file in the cache; the rest is fetched."""
+    home = tmp_path / "home"
+    fetch(NAME, COMMIT, home, hub.url)
+    snapshot = home / "hub/models--someone--bert-emotion/snapshots" / COMMIT
+    blob = (snapshot / "model.safetensors").resolve()
+    (snapshot / "model.safetensors").unlink()
+    content = blob.read_bytes()
+    blob.with_suffix(".incomplete").write_bytes(content[:5000])
+    blob.unlink()
+    folder = Path(fetch(NAME, COMMIT, home, hub.url)["folder"])
+    assert hub.ranges == ["bytes=5000-"]
+    assert (folder / "model.safetensors").read_bytes() == content
+
+
+def test_older_weights_will_do(hub: Hub, tmp_path: Path) -> None:
+    weights = hub.folder / NAME / "model.safetensors"
+    weights.rename(weights.with_name("pytorch_model.bin"))
+    folder = Path(fetch(NAME, COMMIT, tmp_path / "home", hub.url)["folder"])
+    assert (folder / "pytorch_model.bin").is_file()
+
+
+def test_sharded_weights_are_all_fetched(hub: Hub, tmp_path: Path) -> None:
+    folder = hub.folder / NAME
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").unlink()
+    (folder / "part-1.safetensors").write_bytes(content[:100])
+    (folder / "part-2.safetensors").write_bytes(content[100:])
+    index = {"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    fetched = Path(fetch(NAME, COMMIT, tmp_path / "home", hub.url)["folder"])
+    assert {file.name for file in fetched.glob("*.safetensors")} == {
+        "part-1.safetensors",
+        "part-2.safetensors",
+    }
+
+
+def test_errors_name_the_way_out(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert "no model 'someone/else'" in fetch("someone/else", "", home, hub.url)["error"]
+    assert "no revision 'v9'" in fetch(NAME, "v9", home, hub.url)["error"]
+    assert "neither a folder" in fetch("./no such folder", "", home, hub.url)["error"]
+    (hub.folder / NAME / "model.safetensors").unlink()
+    assert "no PyTorch weights" in fetch(NAME, "", home, hub.url)["error"]
+    hub.gated.add(NAME)
+    assert "HF_TOKEN" in fetch(NAME, "", home, hub.url)["error"]
+
+
+def test_no_network(tmp_path: Path) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    error = fetch(NAME, COMMIT, tmp_path / "home", gone)["error"]
+    assert gone in error
+    assert "HF_ENDPOINT" in error
+    assert "NEUROSENSE_WEIGHTS=starter" in error
+
+
+def test_reachable(hub: Hub, tmp_path: Path) -> None:
+    assert run(REACHABLE, "10", home=tmp_path, endpoint=hub.url) == "None\n"
+    offline = run(REACHABLE, "10", home=tmp_path, endpoint=hub.url, HF_HUB_OFFLINE="1")
+    assert "HF_HUB_OFFLINE" in offline
+    gone = f"http://127.0.0.1:{free_port()}"
+    assert gone in run(REACHABLE, "10", home=tmp_path, endpoint=gone)
+    proxied = run(REACHABLE, "10", home=tmp_path, endpoint="https://hub.invalid", HTTPS_PROXY=gone)
+    assert "ProxyError" in proxied
+
+
+def test_silent_hub_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert endpoint in run(REACHABLE, "0.5", home=tmp_path, endpoint=endpoint)
+
+
+def test_hub_checkpoint_is_published(hub: Hub, tmp_path: Path) -> None:
+    arguments = [NAME, str(tmp_path / "repository")]
+    manifest = json.loads(run(PUBLISH, *arguments, home=tmp_path / "home", endpoint=hub.url))
+    assert (manifest["name"], manifest["revision"]) == (NAME, COMMIT)
+    assert manifest["weights"] == "hub"
+    assert (tmp_path / "repository/text_classifier/1/model.onnx").is_file()
