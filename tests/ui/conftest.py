@@ -1,0 +1,80 @@
+"""A real headless Chromium, and a page in it that keeps what the browser complains about."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A recording needs a microphone: this one beeps once a second.
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+_TIMEOUT_MS = 60_000
+
+
+@dataclass
+class Visit:
+    """A tab of the browser, and every error that its console or scripts reported."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+
+    def keep_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def keep_exception(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+
+def find_chromium() -> str | None:
+    """Return the browser's path: NEUROSENSE_CHROMIUM, or the first that PATH has."""
+    named = os.environ.get("NEUROSENSE_CHROMIUM")
+    candidates = [named] if named else list(_NAMES)
+    return next((path for name in candidates if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        message = (
+            "no Chromium found: install one (Debian, Ubuntu: apt install chromium) or set "
+            "NEUROSENSE_CHROMIUM to its path"
+        )
+        if os.environ.get("CI") == "true" or os.environ.get("NEUROSENSE_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[[str], Visit]]:
+    """Return a function that opens an address in a fresh session."""
+    context = browser.new_context(permissions=["microphone"])
+    context.set_default_timeout(_TIMEOUT_MS)
+
+    def open_page(url: str) -> Visit:
+        visit = Visit(context.new_page())
+        visit.page.on("console", visit.keep_console)
+        visit.page.on("pageerror", visit.keep_exception)
+        visit.page.goto(url)
+        return visit
+
+    yield open_page
+    context.close()

@@ -1,0 +1,110 @@
+"""Every way a call to the API can fail, against real sockets."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from serving.ports import free_ports
+from ui.client import Analysis, ApiError, Client, Clip
+
+TEXT = Analysis("I love this!", None, 0.55)
+CLIP = Clip("clip.wav", b"RIFF", "audio/wav")
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Answers each path with a fixed status, headers and body."""
+
+    answers: ClassVar[dict[str, tuple[int, dict[str, str], bytes]]] = {}
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, headers, body = self.answers[self.path]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
+        """Keep the tests' output quiet."""
+
+
+@pytest.fixture
+def scripted() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+    Scripted.answers.clear()
+
+
+def failure(url: str, timeout_s: float = 10.0) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        Client(url, timeout_s).analyze(TEXT)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "problem", "advice"),
+    [
+        (422, {}, "The text is empty.", "press Analyze again"),
+        (413, {}, "The text is empty.", "shorter"),
+        (503, {"Retry-After": "7"}, "The text is empty.", "Wait 7 seconds"),
+        (504, {}, "The text is empty.", "may be busy"),
+        (500, {}, "The text is empty.", "log"),
+    ],
+)
+def test_an_error_of_the_api_becomes_its_words_and_what_to_do(
+    scripted: str, status: int, headers: dict[str, str], problem: str, advice: str
+) -> None:
+    body = b'{"detail": "the text is empty", "code": "text_empty"}'
+    Scripted.answers["/analyze/text"] = (status, headers, body)
+    error = failure(scripted)
+    assert error.problem == problem
+    assert advice in error.advice
+
+
+@pytest.mark.parametrize("body", [b"<html>a router's login page</html>", b"[1, 2]", b"\xff"])
+def test_another_service_at_the_address_is_told_apart(scripted: str, body: bytes) -> None:
+    Scripted.answers["/analyze/text"] = (200, {}, body)
+    error = failure(scripted)
+    assert "not as NeuroSense does" in error.problem
+    assert "NEUROSENSE_API_URL" in error.advice
+
+
+def test_a_closed_port_names_the_address_and_how_to_start() -> None:
+    (port,) = free_ports(1)
+    error = failure(f"http://127.0.0.1:{port}")
+    assert f"http://127.0.0.1:{port} can't be reached" in error.problem
+    assert "make serve" in error.advice
+
+
+def test_a_service_that_never_answers_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = failure(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.3)
+    assert "too long" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("analysis", "path", "form"),
+    [
+        (TEXT, "/analyze/text", {"text": "I love this!"}),
+        (Analysis(None, CLIP, 0.3), "/analyze/audio", {}),
+        (
+            Analysis("Hi", CLIP, 0.3),
+            "/analyze/multimodal",
+            {"text": "Hi", "text_weight": "0.3"},
+        ),
+    ],
+)
+def test_what_is_given_chooses_the_endpoint(
+    analysis: Analysis, path: str, form: dict[str, str]
+) -> None:
+    assert (analysis.path, analysis.form) == (path, form)

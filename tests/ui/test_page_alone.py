@@ -1,0 +1,72 @@
+"""The page without the service behind it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from serving.ports import free_ports
+from tests.ui.conftest import Visit
+
+PROJECT = Path(__file__).resolve().parents[2]
+_START_TIMEOUT_S = 60.0
+
+
+@contextmanager
+def page_alone(log: Path, **environment: str) -> Iterator[str]:
+    """Run the page with these variables; yields its address."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "streamlit", "run", "ui/app.py", f"--server.port={port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/_stcore/health", timeout=2).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    pytest.fail(f"the page did not start:\n{log.read_text()}")
+
+
+def test_a_service_that_is_away_is_said_with_what_to_do(
+    visit: Callable[[str], Visit], tmp_path: Path
+) -> None:
+    (closed,) = free_ports(1)
+    address = f"http://127.0.0.1:{closed}"
+    with page_alone(tmp_path / "ui.log", NEUROSENSE_API_URL=address) as url:
+        page = visit(url).page
+        alerts = page.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
+        expect(alerts).to_have_count(1)
+        expect(alerts.first).to_contain_text("NEUROSENSE_API_URL")
+        page.get_by_label("Words: type a sentence").fill("I love this!")
+        page.get_by_role("button", name="Analyze").click()
+        expect(alerts).to_have_count(2)
+
+
+def test_a_wrong_setting_is_named(visit: Callable[[str], Visit], tmp_path: Path) -> None:
+    with page_alone(tmp_path / "ui.log", NEUROSENSE_API_URL="localhost") as url:
+        alert = visit(url).page.get_by_role("alert")
+        expect(alert).to_contain_text("NEUROSENSE_API_URL: String should match pattern")

@@ -1,0 +1,145 @@
+"""One analysis as an HTTP call, and every way it can fail in words."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+Answer = dict[str, Any]
+
+
+class ApiError(Exception):
+    """No answer; `problem` says what happened, `advice` what a person can do about it."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.advice = advice
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An encoded recording as it was uploaded or recorded."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a person asks: a sentence, a clip or both; at least one is set."""
+
+    text: str | None
+    clip: Clip | None
+    text_weight: float
+
+    @property
+    def path(self) -> str:
+        """The endpoint that fits what was given."""
+        if self.text and self.clip:
+            return "/analyze/multimodal"
+        return "/analyze/text" if self.text else "/analyze/audio"
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The form fields beside the clip."""
+        fields = {"text": self.text} if self.text else {}
+        if self.text and self.clip:
+            fields["text_weight"] = f"{self.text_weight:g}"
+        return fields
+
+    def curl(self, base_url: str) -> str:
+        """The same call for a shell."""
+        lines = [f"curl {shlex.quote(base_url + self.path)}"]
+        # --form-string: a sentence that starts with @ or < must not name a file.
+        option = "--form-string" if self.clip else "--data-urlencode"
+        lines += [f"{option} {shlex.quote(f'{k}={v}')}" for k, v in self.form.items()]
+        if self.clip:
+            lines.append(f"--form {shlex.quote(f'audio=@{_curl_quoted(self.clip.name)}')}")
+        return " \\\n  ".join(lines)
+
+
+def _curl_quoted(name: str) -> str:
+    """Return a file name as curl reads it: quoted where it holds its separators."""
+    if not set(name) & set(',;"\\'):
+        return name
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Client:
+    """The API at `base_url`; calls raise ApiError and nothing else that is expected."""
+
+    def __init__(self, base_url: str, timeout_s: float) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
+
+    def health(self) -> Answer:
+        """Return what `/health` says: `weights` has the source of each branch's, or None."""
+        return self._answer("GET", "/health")
+
+    def analyze(self, analysis: Analysis) -> Answer:
+        """Return the API's answer to what a person asked."""
+        clip = analysis.clip
+        files = {"audio": (clip.name, clip.content, clip.media_type)} if clip else None
+        return self._answer("POST", analysis.path, data=analysis.form, files=files)
+
+    def _answer(self, method: str, path: str, **sent: Any) -> Answer:
+        try:
+            response = httpx.request(method, self.base_url + path, timeout=self._timeout, **sent)
+        except httpx.TimeoutException:
+            raise _timed_out() from None
+        except httpx.HTTPError:
+            raise self._unreachable() from None
+        return _checked(response)
+
+    def _unreachable(self) -> ApiError:
+        return ApiError(
+            f"The service at {self.base_url} can't be reached.",
+            "Start it with `make serve` and wait until it says it is ready. If it runs "
+            "elsewhere, set NEUROSENSE_API_URL to its address.",
+        )
+
+
+def _timed_out() -> ApiError:
+    return ApiError(
+        "The service took too long to answer.",
+        "It may be busy: wait a moment and try again, or try a shorter recording.",
+    )
+
+
+def _checked(response: httpx.Response) -> Answer:
+    """Return the JSON object of an answer, or raise ApiError."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise ApiError(
+            f"The address answered (HTTP {response.status_code}), but not as NeuroSense does.",
+            "Check that NEUROSENSE_API_URL is the API's address, not another service's.",
+        )
+    if response.is_error:
+        raise ApiError(
+            _sentence(str(body.get("detail") or "The request failed.")), _advice(response)
+        )
+    return body
+
+
+def _sentence(detail: str) -> str:
+    return detail[:1].upper() + detail[1:] + ("" if detail.endswith((".", "!", "?")) else ".")
+
+
+def _advice(response: httpx.Response) -> str:
+    status = response.status_code
+    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        return "Use a shorter sentence or recording."
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
+        wait_s = response.headers.get("Retry-After", "a few")
+        return f"The models aren't ready. Wait {wait_s} seconds and press Analyze again."
+    if status == httpx.codes.GATEWAY_TIMEOUT:
+        return _timed_out().advice
+    if response.is_client_error:
+        return "Change the sentence or the recording and press Analyze again."
+    return "Try again; if it keeps failing, look into the service's log."

@@ -1,0 +1,40 @@
+"""What the page can be told, from NEUROSENSE_* variables."""
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Frozen; each field's description is its row in the README's table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEUROSENSE_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    api_url: str = Field(
+        "http://127.0.0.1:8080",
+        pattern="^https?://.+",
+        description="where the page reaches the API",
+    )
+    api_public_url: str | None = Field(
+        None,
+        pattern="^https?://.+",
+        description="where people reach the API, for the `curl` that the page shows; "
+        "without it, the same",
+    )
+    ui_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=600,
+        description="seconds that the page waits for an answer: longer than the API waits",
+    )
+
+    @property
+    def shown_api_url(self) -> str:
+        """The address that goes into the `curl`."""
+        return (self.api_public_url or self.api_url).rstrip("/")
+
+
+def explained(error: ValidationError) -> str:
+    """Return which variable is wrong and why, for people."""
+    return "; ".join(f"NEUROSENSE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
