@@ -1,0 +1,44 @@
+# syntax=docker/dockerfile:1
+# NVIDIA's Triton with our steps and a model repository; GPU or CPU.
+# Build from the project's root: docker build -f docker/triton.Dockerfile .
+#
+# The starter weights are baked in. To serve others, mount a repository over /models
+# (`neurosense export --repository DIR` makes one).
+
+# Renders the served repository with the project's own command; only /models is kept.
+FROM python:3.12.13-slim-trixie AS models
+WORKDIR /src
+COPY requirements/run.txt requirements/
+RUN pip install --no-cache-dir --only-binary :all: -r requirements/run.txt
+COPY pyproject.toml README.md ./
+COPY ensemble ensemble
+COPY export export
+COPY model_repository model_repository
+COPY serving serving
+RUN pip install --no-cache-dir --no-deps --editable . \
+    && neurosense export --starter --repository /models \
+    && chmod -R a+rX /models
+
+FROM nvcr.io/nvidia/tritonserver:26.07-py3
+COPY requirements/steps.txt /tmp/requirements.txt
+COPY ensemble /opt/neurosense/ensemble
+# Into the Python that the Python backend embeds, where no PYTHONPATH is needed; the last
+# line stops the build if a step could not be imported.
+RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary :all: \
+        -r /tmp/requirements.txt \
+    && rm /tmp/requirements.txt \
+    && echo /opt/neurosense > "$(python3 -c 'import site; print(site.getsitepackages()[0])')/neurosense.pth" \
+    && python3 -c 'import ensemble.audio, ensemble.fusion, ensemble.step, ensemble.tokenizing'
+COPY --from=models /models /models
+ENV PYTHONDONTWRITEBYTECODE=1
+# The image's user `triton-server`.
+USER 1000
+EXPOSE 8000 8001 8002
+HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
+    CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=2)"]
+CMD ["tritonserver", \
+     "--model-repository=/models", \
+     "--model-control-mode=explicit", \
+     "--load-model=*", \
+     "--disable-auto-complete-config", \
+     "--exit-timeout-secs=10"]

@@ -1,0 +1,149 @@
+"""The compose file: valid, and it publishes and starts what it should."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docker.files import COMPOSE, PROJECT, instructions, read_yaml
+from tests.docker.known import known_variables
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return read_yaml(COMPOSE)
+
+
+def docker_compose() -> list[str] | None:
+    """Return the command of Compose, where this machine has it (no engine is needed)."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return None
+    tried = subprocess.run([docker, "compose", "version"], capture_output=True, check=False)
+    return [docker, "compose"] if tried.returncode == 0 else None
+
+
+def check_against_schema(path: Path) -> "subprocess.CompletedProcess[str]":
+    """Check a file against the Compose specification's own schema, which the tool carries."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    return subprocess.run([*command, path], capture_output=True, text=True, check=False)
+
+
+def test_it_follows_the_compose_specification(tmp_path: Path) -> None:
+    checked = check_against_schema(COMPOSE)
+    assert checked.returncode == 0, checked.stdout
+    (tmp_path / "wrong.yaml").write_text(COMPOSE.read_text().replace("restart:", "restrat:"))
+    assert check_against_schema(tmp_path / "wrong.yaml").returncode != 0
+
+
+def test_compose_itself_takes_it() -> None:
+    command = docker_compose()
+    if command is None:
+        pytest.skip("no `docker compose` on this machine; the schema was checked instead")
+    subprocess.run(
+        [*command, "--file", str(COMPOSE), "config", "--quiet"],
+        check=True,
+        env={"PATH": os.environ["PATH"], "HOME": "/tmp"},  # noqa: S108
+    )
+
+
+def test_only_the_api_and_the_page_are_published_and_only_on_this_machine(
+    compose: dict[str, Any],
+) -> None:
+    published = {
+        name: service["ports"]
+        for name, service in compose["services"].items()
+        if "ports" in service
+    }
+    assert set(published) == {"api", "page"}
+    for (port,) in published.values():
+        assert port.startswith("${NEUROSENSE_PUBLISH_HOST:-127.0.0.1}:")
+    assert compose["networks"]["inside"] == {"internal": True}
+    assert {
+        name for name, service in compose["services"].items() if "outside" in service["networks"]
+    } == {"api", "page"}
+
+
+def test_every_service_is_waited_for_until_it_is_healthy(compose: dict[str, Any]) -> None:
+    waited_for = {
+        needed: how["condition"]
+        for service in compose["services"].values()
+        for needed, how in service.get("depends_on", {}).items()
+    }
+    assert waited_for == dict.fromkeys(("triton", "postgres", "api"), "service_healthy")
+    for name, service in compose["services"].items():
+        assert "healthcheck" in service or _image_has_health_check(service), name
+
+
+def _image_has_health_check(service: dict[str, Any]) -> bool:
+    dockerfile = PROJECT / service["build"]["dockerfile"]
+    return any(i.name == "HEALTHCHECK" for i in instructions(dockerfile))
+
+
+def test_every_path_that_it_names_exists(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        if "build" in service:
+            context = (COMPOSE.parent / service["build"]["context"]).resolve()
+            assert context == PROJECT
+            assert (context / service["build"]["dockerfile"]).is_file()
+
+
+def test_every_variable_that_it_sets_is_a_setting(compose: dict[str, Any]) -> None:
+    set_by_it = {
+        name
+        for service in compose["services"].values()
+        for name in service.get("environment", {})
+        if name.startswith("NEUROSENSE_")
+    }
+    assert set_by_it
+    assert set_by_it <= known_variables()
+
+
+def test_every_variable_that_it_reads_is_a_setting_or_its_own() -> None:
+    read = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
+    assert read - known_variables() == {"NEUROSENSE_PUBLISH_HOST"}
+
+
+def test_the_password_comes_from_a_file_and_is_in_no_variable(compose: dict[str, Any]) -> None:
+    (secret,) = compose["secrets"].values()
+    assert secret == {"file": "./secrets/postgres_password"}
+    assert "*" in (COMPOSE.parent / "secrets" / ".gitignore").read_text().splitlines()
+    for name in ("postgres", "api"):
+        assert compose["services"][name]["secrets"] == ["postgres_password"]
+    environment = compose["services"]["api"]["environment"]
+    assert ":" not in environment["DATABASE_URL"].removeprefix("postgresql://").partition("@")[0]
+
+
+def test_the_entrypoint_hands_the_secret_on_as_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("it's a 'secret' $HOME\n")
+    result = subprocess.run(
+        [PROJECT / "docker" / "entrypoint.sh", "sh", "-c", 'printf %s "$PGPASSWORD"'],
+        env={"PATH": os.environ["PATH"], "PGPASSWORD_FILE": str(tmp_path / "secret")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "it's a 'secret' $HOME"
+
+
+def test_the_entrypoint_fails_where_the_secret_is_missing(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [PROJECT / "docker" / "entrypoint.sh", "true"],
+        env={"PATH": os.environ["PATH"], "PGPASSWORD_FILE": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "none" in result.stderr
+
+
+def test_images_are_pinned_and_triton_has_shared_memory(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert re.search(r":\d+\.\d+", service["image"])
+    assert compose["services"]["triton"]["shm_size"] == "1gb"

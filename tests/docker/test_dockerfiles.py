@@ -1,0 +1,81 @@
+"""What the images name exists; what they should do for safety they do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docker.files import DOCKERFILES, PROJECT, copied_paths, instructions, variables
+from tests.docker.known import known_variables
+
+RELEASE = re.compile(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3")
+
+
+def each() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+
+
+def test_there_is_an_image_for_each_service() -> None:
+    assert [path.name for path in DOCKERFILES] == [
+        "api.Dockerfile",
+        "triton.Dockerfile",
+        "ui.Dockerfile",
+    ]
+
+
+@each()
+def test_every_copied_path_exists_and_reaches_the_build(dockerfile: Path) -> None:
+    paths = copied_paths(dockerfile)
+    assert paths
+    allowed = [
+        line[1:]
+        for line in (PROJECT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    ]
+    for path in paths:
+        assert (PROJECT / path).exists(), path
+        assert any(path == a or path.startswith(f"{a}/") for a in allowed), path
+
+
+@each()
+def test_base_images_are_pinned(dockerfile: Path) -> None:
+    bases = [i.words for i in instructions(dockerfile) if i.name == "FROM"]
+    for image, *_ in bases:
+        _, _, tag = image.partition(":")
+        assert re.search(r"\d+\.\d+", tag), image
+    if dockerfile.name == "triton.Dockerfile":
+        match = RELEASE.fullmatch(bases[-1][0])
+        assert match
+        assert (int(match[1]), int(match[2])) >= (26, 7)
+
+
+@each()
+def test_images_run_as_a_user_other_than_root(dockerfile: Path) -> None:
+    every = instructions(dockerfile)
+    last_stage = max(n for n, i in enumerate(every) if i.name == "FROM")
+    users = [i.arguments for i in every[last_stage:] if i.name == "USER"]
+    assert users
+    assert int(users[-1]) > 0
+
+
+@each()
+def test_images_say_how_to_see_that_they_are_healthy(dockerfile: Path) -> None:
+    (check,) = [i for i in instructions(dockerfile) if i.name == "HEALTHCHECK"]
+    (path,) = re.findall(r"(/health/live|/_stcore/health|/v2/health/ready)", check.arguments)
+    command = check.arguments[check.arguments.index("[") :]
+    assert "urlopen" in command
+    assert path
+
+
+@each()
+def test_every_variable_that_an_image_sets_is_a_setting(dockerfile: Path) -> None:
+    ours = {name for name in variables(dockerfile) if name.startswith("NEUROSENSE_")}
+    assert ours <= known_variables()
+
+
+def test_requirements_of_the_images_are_locked() -> None:
+    for name in ("api", "ui", "steps", "run"):
+        lines = (PROJECT / "requirements" / f"{name}.txt").read_text().splitlines()
+        packages = [line for line in lines if line and not line.startswith(("#", " "))]
+        assert packages
+        assert all("==" in line for line in packages), name
