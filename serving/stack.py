@@ -57,7 +57,7 @@ def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
         # For people with psql; in the state folder, which only its owner can read.
         address = settings.state_dir / "database_url"
         address.write_text(f"{database_url}\n")
-        stack.callback(address.unlink)
+        stack.callback(address.unlink, missing_ok=True)
         say("Starting Triton ...")
         triton = _start_triton(settings, stack, children)
         say("Starting the API and the page ...")

@@ -47,7 +47,7 @@ def _show_tool(settings: Settings) -> None:
 
 def _show_service(client: Client) -> None:
     try:
-        weights = _health(client.base_url)["weights"]
+        weights = _health(client.base_url).get("weights") or {}
     except ApiError as error:
         _show_error(error)
         return

@@ -1,0 +1,1 @@
+"""Measurements of the running system; nothing here is needed to serve."""
