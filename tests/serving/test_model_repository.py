@@ -11,7 +11,8 @@ from serving.repository import SOURCE, read_config
 
 MODELS = sorted(path.parent.name for path in SOURCE.glob("*/config.pbtxt"))
 ENSEMBLES = [name for name in MODELS if name.startswith("emotion_")]
-TYPE_STRING, TYPE_FP32 = 13, 11
+TYPE_FP32 = 11
+KIND_AUTO = 0
 
 
 def config(model: str) -> Any:
@@ -40,7 +41,8 @@ def test_name_is_the_folder_and_no_gpu_or_cpu_is_fixed_for_a_classifier(model: s
     assert config(model).name == model
     if model.endswith("classifier"):
         assert config(model).backend == "onnxruntime"
-        assert not config(model).instance_group
+        [group] = config(model).instance_group
+        assert group.kind == KIND_AUTO
 
 
 @pytest.mark.parametrize("model", MODELS)
