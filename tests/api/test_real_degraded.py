@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from tests.api.real import NOT_AUDIO, ask, assert_prediction, assert_problem, lo
 from tests.conftest import Stack
 from tests.recordings import wav
 
+WORDS = ("glad", "furious", "afraid", "sad", "amazed", "disgusted", "fine", "in love")
 BRANCH_MODELS = {
     "text": ("text_classifier", "emotion_text", "emotion_multimodal"),
     "audio": ("audio_classifier", "emotion_audio", "emotion_multimodal"),
@@ -102,3 +104,19 @@ def test_both_inputs_bad(api: httpx.Client) -> None:
     response = ask(api, "  ", NOT_AUDIO)
     assert_problem(response, 422, "text_empty")
     assert "audio:" in response.json()["detail"]
+
+
+def test_failing_requests_disturb_no_others(api: httpx.Client) -> None:
+    """Triton 2.51 mixes requests up if a step fails while a parallel one still reads them."""
+    texts = [f"Sentence {n} says that I am {word}." for n, word in enumerate(WORDS)]
+    alone = {text: ask(api, text).json()["all_scores"] for text in texts}
+
+    def check(text: str) -> None:
+        answer = ask(api, text, NOT_AUDIO).json()
+        assert answer["degraded"]["code"] == "audio_undecodable"
+        assert answer["all_scores"] == pytest.approx(alone[text], abs=1e-4)
+        assert_problem(ask(api, "  ", NOT_AUDIO), 422, "text_empty")
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(check, texts * 10))
+    assert ask(api, "I love this!", wav()).json()["modality"] == "multimodal_fused"

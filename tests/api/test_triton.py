@@ -3,6 +3,8 @@
 What it makes of a Triton that works is tested against the real one, in test_real_*.py.
 """
 
+import asyncio
+
 import grpc  # type: ignore[import-untyped]
 import numpy as np
 import pytest
