@@ -7,4 +7,9 @@ from api.settings import load
 
 if __name__ == "__main__":
     settings = load()
-    uvicorn.run(create_app(settings), host=settings.api_host, port=settings.api_port)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        timeout_graceful_shutdown=3,  # an answer under way may still finish
+    )

@@ -1,5 +1,6 @@
 """Decides which checkpoint each branch serves, and has it published before Triton starts."""
 
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def _from_hub(
     if published is not None:
         return published
     say(f"Looking for {name} on the hub ...")
-    if (reason := reachable(timeout_s=_HUB_TIMEOUT_S)) is not None:
+    if (reason := _hub_problem()) is not None:
         raise ExportError(
             f"{name} cannot be downloaded: {reason}. Check the network (or the mirror in "
             "HF_ENDPOINT), or serve the shipped weights with NEUROSENSE_WEIGHTS=starter"
@@ -75,6 +76,11 @@ def _from_hub(
     return export_checkpoint(
         branch, name, revision, settings.repository, weights="hub", progress=say
     )
+
+
+@functools.cache
+def _hub_problem() -> str | None:
+    return reachable(timeout_s=_HUB_TIMEOUT_S)  # asked once: a closed network may let it hang
 
 
 def install_export_tools(say: Say) -> None:

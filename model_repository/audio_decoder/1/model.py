@@ -20,6 +20,8 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """Decode each request's recordings."""
-        return answer_each(
-            pb_utils, requests, lambda inputs: decode_batch(inputs["AUDIO"].ravel(), self._limits)
-        )
+        return answer_each(pb_utils, requests, self._decode)
+
+    def _decode(self, inputs):
+        handed_through = {"after": inputs["after"]} if "after" in inputs else {}
+        return decode_batch(inputs["AUDIO"].ravel(), self._limits) | handed_through
