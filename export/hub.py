@@ -12,7 +12,7 @@ from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from export.errors import ExportError
-from export.hub_errors import explain
+from export.hub_errors import explain, is_network
 from export.hub_progress import Progress, watched
 
 _SMALL_FILES = {
@@ -100,7 +100,7 @@ def fetch(source: str, revision: str | None, progress: Progress) -> Path:
     except ExportError:
         raise
     except (OSError, RuntimeError) as error:
-        if folder is None or isinstance(error, requests.HTTPError):
+        if folder is None or not is_network(error):
             raise ExportError(explain(error, source, revision)) from error
         progress(f"{constants.ENDPOINT} cannot be reached: using {source} as downloaded before")
         return folder

@@ -21,10 +21,10 @@ from export.errors import ExportError
 from export.manifest import Branch, Manifest
 from export.versions import (
     MODELS,
+    cannot_write,
     hashes,
     is_published,
     next_version,
-    no_room,
     sync,
     sync_tree,
     versions,
@@ -94,7 +94,7 @@ def staged(repository: Path, branch: Branch) -> Iterator[Stage]:
     cleaned up first.
 
     Raises:
-        ExportError: the disk is full.
+        ExportError: the disk is full or may not be written.
     """
     stage = Stage(repository, branch)
     folders = [stage.folder(model) for model in MODELS[branch]]
@@ -111,8 +111,8 @@ def staged(repository: Path, branch: Branch) -> Iterator[Stage]:
                 for folder in folders:
                     shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        if full := no_room(error, repository, "NEUROSENSE_STATE_DIR"):
-            raise full from error
+        if refusal := cannot_write(error, repository, "NEUROSENSE_STATE_DIR"):
+            raise refusal from error
         raise
 
 

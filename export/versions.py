@@ -14,7 +14,8 @@ MODELS: dict[Branch, tuple[str, ...]] = {
 }
 """What a branch publishes under one version number; the classifier, last, holds the manifest."""
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def versions(model: Path) -> list[int]:
@@ -56,11 +57,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def no_room(error: OSError, folder: str | Path, setting: str) -> ExportError | None:
-    """Return what to tell the user if `error` means a full disk, else None."""
-    if error.errno not in _NO_ROOM:
+def cannot_write(error: OSError, folder: str | Path, setting: str) -> ExportError | None:
+    """Return what to tell the user if the disk is full or forbidden, else None."""
+    if error.errno in _FULL:
+        problem, way_out = "there is no room left", "free some space"
+    elif error.errno in _FORBIDDEN:
+        problem, way_out = "it may not be written", "allow it"
+    else:
         return None
-    return ExportError(
-        f"no room to write in {folder} ({os.strerror(error.errno or 0)}): free some space, or "
-        f"choose another folder ({setting})"
-    )
+    return ExportError(f"{folder}: {problem}; {way_out}, or choose another folder ({setting})")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from export.errors import ExportError
-from export.hub import reachable
+from export.hub import cached, reachable
 from export.manifest import Branch, Manifest
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint, origin
@@ -67,7 +67,7 @@ def _from_hub(
     if published is not None:
         return published
     say(f"Looking for {name} on the hub ...")
-    if (reason := _hub_problem()) is not None:
+    if cached(name, revision) is None and (reason := _hub_problem()) is not None:
         raise ExportError(
             f"{name} cannot be downloaded: {reason}. Check the network (or the mirror in "
             "HF_ENDPOINT), or serve the shipped weights with NEUROSENSE_WEIGHTS=starter"

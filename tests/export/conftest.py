@@ -1,5 +1,6 @@
 """Toy checkpoints and their exports, made once: nothing changes them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 from tests.export.exported import AUDIO_KINDS, Exported, export, open_graph
+from tests.export.hub_server import NAME, Hub, serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,3 +39,13 @@ def exported_audio(
     folder = audio_checkpoint(work / "checkpoint", **AUDIO_KINDS[request.param])
     manifest = export("audio", folder, work / "repository")
     return Exported(folder, manifest, open_graph(work / "repository", manifest))
+
+
+@pytest.fixture
+def hub(bert: Path, tmp_path: Path) -> Iterator[Hub]:
+    folder = tmp_path / "hub"
+    shutil.copytree(bert, folder / NAME)
+    (folder / NAME / "README.md").write_text("not needed")
+    (folder / NAME / "tf_model.h5").write_bytes(b"not needed either")
+    with serve(folder) as running:
+        yield running

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+NAME = "someone/bert-emotion"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

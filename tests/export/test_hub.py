@@ -1,33 +1,13 @@
-"""The hub's path end to end, against a small server that speaks its protocol.
-
-Each fetch runs in a process of its own: the hub's library reads its settings when imported.
-"""
+"""The hub's path end to end, against a small server that speaks its protocol."""
 
 import json
 import os
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.export.hub_client import FETCH, fetch, free_port, run
+from tests.export.hub_server import COMMIT, NAME, Hub
 
-from tests.export.hub_server import COMMIT, Hub, serve
-
-NAME = "someone/bert-emotion"
-FETCH = """
-import json, sys
-from export.errors import ExportError
-from export.hub import fetch
-lines = []
-try:
-    print(json.dumps({"folder": str(fetch(sys.argv[1], sys.argv[2] or None, lines.append)),
-                      "lines": lines}))
-except ExportError as error:
-    print(json.dumps({"error": str(error), "lines": lines}))
-"""
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))" + FETCH
 PUBLISH = """
 import sys
 from pathlib import Path
@@ -36,46 +16,6 @@ manifest = export_checkpoint("text", sys.argv[1], None, Path(sys.argv[2]), weigh
                              progress=lambda line: print(line, file=sys.stderr))
 print(manifest.to_json())
 """
-REACHABLE = "import sys; from export.hub import reachable; print(reachable(float(sys.argv[1])))"
-
-
-@pytest.fixture
-def hub(bert: Path, tmp_path: Path) -> Iterator[Hub]:
-    folder = tmp_path / "hub"
-    shutil.copytree(bert, folder / NAME)
-    (folder / NAME / "README.md").write_text("not needed")
-    (folder / NAME / "tf_model.h5").write_bytes(b"not needed either")
-    with serve(folder) as running:
-        yield running
-
-
-def run(code: str, *arguments: str, home: Path, endpoint: str, **more: str) -> str:
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("HF_") and not key.lower().endswith("_proxy")
-    }
-    environment |= {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, **more}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=200,
-    ).stdout
-
-
-def fetch(name: str, revision: str, home: Path, endpoint: str) -> dict[str, str]:
-    answer: dict[str, str] = json.loads(run(FETCH, name, revision, home=home, endpoint=endpoint))
-    return answer
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_only_what_is_needed_is_downloaded(hub: Hub, bert: Path, tmp_path: Path) -> None:
@@ -166,20 +106,12 @@ def test_no_network(tmp_path: Path) -> None:
     assert "NEUROSENSE_WEIGHTS=starter" in error
 
 
-def test_reachable(hub: Hub, tmp_path: Path) -> None:
-    assert run(REACHABLE, "10", home=tmp_path, endpoint=hub.url) == "None\n"
-    offline = run(REACHABLE, "10", home=tmp_path, endpoint=hub.url, HF_HUB_OFFLINE="1")
-    assert "HF_HUB_OFFLINE" in offline
-    gone = f"http://127.0.0.1:{free_port()}"
-    assert gone in run(REACHABLE, "10", home=tmp_path, endpoint=gone)
-    proxied = run(REACHABLE, "10", home=tmp_path, endpoint="https://hub.invalid", HTTPS_PROXY=gone)
-    assert "ProxyError" in proxied
-
-
-def test_silent_hub_is_given_up(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
-        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert endpoint in run(REACHABLE, "0.5", home=tmp_path, endpoint=endpoint)
+def test_full_disk_is_named(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    error = json.loads(run(LIMITED, NAME, COMMIT, home=home, endpoint=hub.url))["error"]
+    assert "no room left" in error
+    assert "HF_HOME" in error
+    assert Path(fetch(NAME, COMMIT, home, hub.url)["folder"]).is_dir()  # with room, it goes on
 
 
 def test_hub_checkpoint_is_published(hub: Hub, tmp_path: Path) -> None:
