@@ -55,9 +55,9 @@ class Postgres:
         shutil.rmtree(self._socket_dir, ignore_errors=True)
 
     def _start(self) -> None:
-        self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _give_to_server(self._data_dir, self._socket_dir)
-        if not (self._data_dir / "PG_VERSION").exists():
+        self._data_dir.parent.mkdir(parents=True, exist_ok=True)
+        _give_to_server(self._socket_dir)
+        if not self._data_dir.exists():
             _initialise(self._data_dir)
         settings = {
             "listen_addresses": "",
@@ -85,11 +85,17 @@ def _binary(name: str) -> Path:
 
 
 def _initialise(data_dir: Path) -> None:
+    """Make a new data folder; one that is interrupted half-way is made anew the next time."""
+    partial = data_dir.with_name(f"{data_dir.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    _give_to_server(partial)
     options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _SUPERUSER]
-    command = [*_as_server_user(), str(_binary("initdb")), "-D", str(data_dir), *options]
+    command = [*_as_server_user(), str(_binary("initdb")), "-D", str(partial), *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise ServingError(f"the database folder {data_dir} cannot be made:\n{done.stderr}")
+    partial.rename(data_dir)
 
 
 def _as_server_user() -> list[str]:

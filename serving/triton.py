@@ -124,20 +124,31 @@ def _link_backends(folder: Path) -> None:
 
 def _environment() -> dict[str, str]:
     """Return the environment in which Triton's Python stubs find this Python and its packages."""
-    libdir = sysconfig.get_config_var("LIBDIR")
-    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        raise ServingError(
-            f"{sys.executable} has no shared libpython, which Triton's Python steps need: "
-            "use one built with --enable-shared (as distributions, conda and uv ship it)"
-        )
     libraries = str(_wheel_folder().parent.parent / "nvidia_pytriton.libs")
     return {
         **os.environ,
-        "LD_LIBRARY_PATH": _joined(libdir, libraries, os.environ.get("LD_LIBRARY_PATH")),
+        "LD_LIBRARY_PATH": _joined(
+            str(_libpython_folder()), libraries, os.environ.get("LD_LIBRARY_PATH")
+        ),
         # The stubs ignore PYTHONPATH; they take the packages of the first python3 on PATH.
         "PATH": _joined(str(Path(sys.prefix) / "bin"), os.environ.get("PATH")),
         "PYTHONDONTWRITEBYTECODE": "1",  # the repository is not ours to write into
     }
+
+
+def _libpython_folder() -> Path:
+    """Return where this Python's shared library lies, which the stubs are linked to."""
+    name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+    prefix = Path(sys.base_prefix) / "lib"
+    for folder in (Path(sysconfig.get_config_var("LIBDIR")), prefix, prefix / multiarch):
+        if (folder / name).exists():
+            return folder
+    raise ServingError(
+        f"{sys.executable} has no shared library ({name}), which Triton's Python steps need. "
+        "On Debian and Ubuntu: apt install libpython3-dev; pyenv: install it with "
+        "PYTHON_CONFIGURE_OPTS=--enable-shared; conda's and uv's have it. Then: make clean"
+    )
 
 
 def _joined(*parts: str | None) -> str:
