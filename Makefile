@@ -1,6 +1,6 @@
 # Thin: every target calls one tool. `make help` lists them.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ clean:  ## remove the environment and everything that running wrote
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and was not found. Install one \
 	(Debian/Ubuntu: apt install python3.11-venv; anywhere: uv python install 3.12 or pyenv) \
 	or name one: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/run: requirements/run.txt requirements/triton.txt pyproject.toml | .venv/bin/python
 	@echo "Installing what serving needs (about a minute) ..."

@@ -72,15 +72,6 @@ def env_name(field: str) -> str:
     return str(alias) if alias else f"{_PREFIX}{field.upper()}"
 
 
-def documented() -> list[tuple[str, str, str]]:
-    """Return (variable, default, description) of every setting, for the README's table."""
-    return [
-        (env_name(name), "(required)" if field.is_required() else str(field.default),
-         str(field.description))
-        for name, field in Settings.model_fields.items()
-    ]  # fmt: skip
-
-
 def load() -> Settings:
     """Return the settings.
 

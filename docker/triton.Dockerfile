@@ -3,20 +3,18 @@
 # Build from the project's root: docker build -f docker/triton.Dockerfile .
 #
 # The starter weights are baked in. To serve others, mount a repository over /models
-# (`neurosense export --repository DIR` makes one).
+# (`neurosense export --repository DIR` makes one with the published checkpoints).
 
 # Renders the served repository with the project's own command; only /models is kept.
 FROM python:3.12.13-slim-trixie AS models
 WORKDIR /src
 COPY requirements/run.txt requirements/
 RUN pip install --no-cache-dir --only-binary :all: -r requirements/run.txt
-COPY pyproject.toml README.md ./
 COPY ensemble ensemble
 COPY export export
 COPY model_repository model_repository
 COPY serving serving
-RUN pip install --no-cache-dir --no-deps --editable . \
-    && neurosense export --starter --repository /models \
+RUN python -m serving.cli export --starter --repository /models \
     && chmod -R a+rX /models
 
 FROM nvcr.io/nvidia/tritonserver:26.07-py3

@@ -60,8 +60,15 @@ def _probe(timeout_s: float) -> str | None:
 
 
 def cached(source: str, revision: str | None) -> Path | None:
-    """Return the folder of a checkpoint downloaded before, None unless it is complete."""
-    config = try_to_load_from_cache(source, "config.json", revision=revision)
+    """Return the folder of a checkpoint downloaded before, None unless it is complete.
+
+    Raises:
+        ExportError: `source` has not the form of an id.
+    """
+    try:
+        config = try_to_load_from_cache(source, "config.json", revision=revision)
+    except ValueError as error:
+        raise ExportError(explain(error, source, revision)) from error
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
@@ -88,10 +95,7 @@ def fetch(source: str, revision: str | None, progress: Progress) -> Path:
     Raises:
         ExportError: it cannot be had; the message says why and what to do.
     """
-    try:
-        folder = cached(source, revision)
-    except ValueError as error:  # not the form of an id
-        raise ExportError(explain(error, source, revision)) from error
+    folder = cached(source, revision)
     if folder and re.fullmatch("[0-9a-f]{40}", revision or ""):
         progress(f"{source} is already downloaded")
         return folder

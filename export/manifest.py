@@ -11,6 +11,9 @@ Branch = Literal["text", "audio"]
 Weights = Literal["hub", "starter", "local"]
 
 FILE_NAME = "manifest.json"
+FORMAT = 1
+"""Raised when graphs are written, or version folders laid out, in another way: what was
+published in an older one is then published anew."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Manifest:
     min_samples: int | None = None
     version: int | None = None
     created_at: str | None = None
+    format: int = FORMAT
 
     def to_json(self) -> str:
         """Return the file's text; what does not apply to the branch is left out."""

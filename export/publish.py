@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from export import manifest as manifests
 from export.errors import ExportError
-from export.manifest import Branch, Manifest
+from export.manifest import FORMAT, Branch, Manifest
 from export.versions import (
     MODELS,
     cannot_write,
@@ -129,7 +129,7 @@ def find(
             manifest = manifests.read(classifier / str(version))
         except (FileNotFoundError, ValueError):
             continue
-        same = (manifest.name, manifest.weights) == (name, weights)
+        same = (manifest.name, manifest.weights, manifest.format) == (name, weights, FORMAT)
         same = same and revision in (None, manifest.revision)
         if same and all(is_published(repository, version, file) for file in manifest.files):
             return dataclasses.replace(manifest, version=version)

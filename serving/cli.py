@@ -1,6 +1,5 @@
 """The `neurosense` command."""
 
-import signal
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,10 @@ from rich.console import Console
 from export.errors import ExportError
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
+from export.run import DEFAULTS, export_checkpoint
+from export.starter import publish_starter
 from serving.errors import ServingError
+from serving.repository import render
 from serving.settings import Settings
 
 app = typer.Typer(
@@ -31,7 +33,7 @@ def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
     try:
         app()
-    except (ServingError, ExportError) as error:
+    except (ServingError, ExportError, OSError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"neurosense: {error}", markup=False
         )
@@ -51,7 +53,6 @@ def serve() -> None:
     - `NEUROSENSE_API_PORT=9080 NEUROSENSE_STATE_DIR=/tmp/two …` runs a second copy
     """
     from serving.provision import provide
-    from serving.repository import render
     from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
 
     settings = Settings.load()
@@ -61,13 +62,10 @@ def serve() -> None:
             check_ports(settings)
             manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
             render(settings.repository, manifests, settings)
+            check_ports(settings)  # again: an export takes minutes
             with running(settings, _say) as children:
                 _announce(settings, manifests)
-                try:
-                    watch(children)
-                finally:  # a second Ctrl-C must not leave half of it running
-                    signal.signal(signal.SIGINT, signal.SIG_IGN)
-                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                watch(children)
     except KeyboardInterrupt:
         _say("Stopped.")
 
@@ -111,21 +109,17 @@ def export(
     target = repository or settings.repository
     if source is not None and branch is None:
         raise typer.BadParameter("say what the checkpoint is for: --branch text or --branch audio")
+    if source is None and revision is not None:
+        raise typer.BadParameter("--revision belongs to a SOURCE; the defaults have their own")
     if starter:
-        manifests = _publish_starters(target, settings)
+        manifests = {name: publish_starter(name, target) for name in MODELS}
     else:
         manifests = _export(source, branch, revision, target, tolerance)
     for name, manifest in manifests.items():
         _say(f"{name}: version {manifest.version} in {target}")
-
-
-def _publish_starters(repository: Path, settings: Settings) -> dict[Branch, Manifest]:
-    from export.starter import publish_starter
-    from serving.repository import render
-
-    manifests = {branch: publish_starter(branch, repository) for branch in MODELS}
-    render(repository, manifests, settings)
-    return manifests
+    if len(manifests) == len(MODELS):
+        render(target, manifests, settings)
+        _say(f"{target} is complete: any Triton can serve it")
 
 
 def _export(
@@ -135,7 +129,6 @@ def _export(
     repository: Path,
     tolerance: float,
 ) -> dict[Branch, Manifest]:
-    from export.run import DEFAULTS, export_checkpoint
     from serving.provision import install_export_tools
 
     install_export_tools(_say)
@@ -171,3 +164,7 @@ def _announce(settings: Settings, manifests: dict[Branch, Manifest]) -> None:
 
 def _say(message: str) -> None:
     _console.print(f"[{time.monotonic() - _started:6.1f} s] {message}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

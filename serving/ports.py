@@ -7,15 +7,16 @@ from serving.errors import ServingError
 
 def require_free(port: int, setting: str, host: str = "127.0.0.1") -> None:
     """Raise ServingError, naming the port and the setting that moves it, if it is occupied."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServingError(
-                f"port {port} cannot be used ({error.strerror}): stop what holds it, "
-                f"or choose another with {setting}"
-            ) from None
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ServingError(
+            f"port {port} of {host} cannot be used ({error.strerror}): stop what holds it, "
+            f"or choose another with {setting}"
+        ) from None
 
 
 def free_ports(count: int) -> list[int]:

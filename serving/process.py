@@ -77,11 +77,17 @@ class Child:
                     f"{self._end()}"
                 )
             time.sleep(0.05)
+        self.require_running()  # else it was another server that answered
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and go on."""
+        if self.exit_code() is None:
+            self._popen.send_signal(self._stop_signal)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ask it to end, then kill its whole group; returns when it is gone."""
         if self.exit_code() is None:
-            self._popen.send_signal(self._stop_signal)
+            self.ask_to_stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout_s)
         with contextlib.suppress(ProcessLookupError):

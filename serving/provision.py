@@ -1,14 +1,14 @@
 """Decides which checkpoint each branch serves, and has it published before Triton starts."""
 
 import functools
-import importlib.util
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from export.errors import ExportError
-from export.hub import cached, reachable
+from export.hub import cached, fetch, reachable
 from export.manifest import Branch, Manifest
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint, origin
@@ -72,6 +72,7 @@ def _from_hub(
             f"{name} cannot be downloaded: {reason}. Check the network (or the mirror in "
             "HF_ENDPOINT), or serve the shipped weights with NEUROSENSE_WEIGHTS=starter"
         )
+    fetch(name, revision, say)  # before the tools: a missing id should not cost their download
     install_export_tools(say)
     return export_checkpoint(
         branch, name, revision, settings.repository, weights="hub", progress=say
@@ -85,11 +86,13 @@ def _hub_problem() -> str | None:
 
 def install_export_tools(say: Say) -> None:
     """Install torch and what else only exporting needs, the first time it is needed."""
-    if all(importlib.util.find_spec(name) for name in ("torch", "transformers", "onnx")):
+    done = Path(sys.prefix) / "export"  # the Makefile's stamp: what is there is there whole
+    if done.exists():
         return
-    say("Installing what exporting needs (torch, transformers; once) ...")
+    say("Installing what exporting needs (torch is large; once) ...")
     requirements = PROJECT / "requirements" / "export.txt"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "-r", str(requirements)]
     if subprocess.run(command, check=False).returncode:
         raise ServingError(f"the export tools could not be installed: {' '.join(command)}")
+    done.touch()
     importlib.invalidate_caches()

@@ -37,7 +37,9 @@ def render(repository: Path, manifests: Mapping[Branch, Manifest], settings: Set
         config = read_config(source / "config.pbtxt")
         _pin(config, pins, manifests)
         _apply_settings(config, settings)
-        _write_model(repository / source.name, source, config, pins.get(source.name) or 1)
+        _write_model(repository / source.name, source, config)
+        if source.name not in pins:  # else its versions were published, and stay as they are
+            _write_version(repository / source.name / "1", source / "1")
 
 
 def _pin(config: Any, pins: Mapping[str, int | None], manifests: Mapping[Branch, Manifest]) -> None:
@@ -76,13 +78,16 @@ def _apply_settings(config: Any, settings: Settings) -> None:
         config.parameters["strategy"].string_value = settings.fusion_strategy
 
 
-def _write_model(target: Path, source: Path, config: Any, version: int) -> None:
-    version_folder = target / str(version)
-    version_folder.mkdir(parents=True, exist_ok=True)
+def _write_model(target: Path, source: Path, config: Any) -> None:
+    target.mkdir(parents=True, exist_ok=True)
     for labels in source.glob("*.txt"):
         shutil.copy(labels, target)
-    if (source / "1" / "model.py").exists():
-        shutil.copy(source / "1" / "model.py", version_folder)
     partial = target / ".config.pbtxt"
     partial.write_text(text_format.MessageToString(config))
     partial.replace(target / "config.pbtxt")
+
+
+def _write_version(target: Path, source: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for file in source.glob("*.py"):
+        shutil.copy(file, target)

@@ -1,9 +1,9 @@
 """What `neurosense serve` and `neurosense export` can be told, by NEUROSENSE_* variables."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.errors import ServingError
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     audio_checkpoint: str | None = Field(
         None, description="another audio checkpoint: a hub id, `id@revision`, or a folder"
     )
-    state_dir: Path = Field(
+    state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         PROJECT / ".neurosense",
         description="everything that running writes: served repository, database, logs",
     )
@@ -49,10 +49,13 @@ class Settings(BaseSettings):
         description="PostgreSQL for the prediction log instead of the embedded one",
     )
     max_upload_bytes: int = Field(
-        25 * 2**20, ge=1, description="longest request body and recording, in bytes"
+        25 * 2**20, ge=1, le=2**30, description="longest recording, in bytes"
     )
     max_audio_seconds: float = Field(
-        30.0, gt=0, le=600, description="longest single clip; attention grows with its square"
+        30.0,
+        gt=0,
+        le=60,
+        description="longest single clip, up to 60; memory and time grow faster than the length",
     )
     max_audio_channels: int = Field(8, ge=1, le=64, description="most channels of a recording")
     fusion_strategy: Literal["weighted", "coverage"] = Field(

@@ -52,24 +52,25 @@ def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
     """Start everything; yields the children once all is ready, and stops them at the end."""
     with contextlib.ExitStack() as stack:
         children: list[Child] = []
+
+        def started(child: Child) -> Child:
+            stack.callback(child.stop)
+            children.append(child)
+            return child
+
         say("Starting the database ...")
         database_url = settings.database_url or _start_postgres(settings, stack, children)
-        # For people with psql; in the state folder, which only its owner can read.
-        address = settings.state_dir / "database_url"
-        address.write_text(f"{database_url}\n")
-        stack.callback(address.unlink, missing_ok=True)
         say("Starting Triton ...")
         triton = _start_triton(settings, stack, children)
         say("Starting the API and the page ...")
-        for child, ready_url in (
-            (_api(settings, triton, database_url), f"{_url('api', settings)}/health/ready"),
-            (_ui(settings), f"{_url('ui', settings)}/_stcore/health"),
-        ):
-            stack.callback(child.stop)
-            children.append(child)
-            child.wait_until(_answers(ready_url), _START_TIMEOUT_S)
+        api = started(_api(settings, triton, database_url))
+        page = started(_ui(settings))
+        api.wait_until(_answers(f"{_url('api', settings)}/health/ready"), _START_TIMEOUT_S)
+        page.wait_until(_answers(f"{_url('ui', settings)}/_stcore/health"), _START_TIMEOUT_S)
         yield children
         say("Stopping ...")
+        for child in children[-3:]:  # all but the database: it takes the others' last rows
+            child.ask_to_stop()
 
 
 def watch(children: list[Child]) -> NoReturn:
@@ -81,12 +82,20 @@ def watch(children: list[Child]) -> NoReturn:
 
 
 def stop_on_signals() -> None:
-    """Make SIGTERM end the program as Ctrl-C does, with everything stopped on the way out.
+    """Make Ctrl-C, SIGTERM and a closed terminal end the program with everything stopped.
 
-    Ctrl-C too: a shell starts what it puts into the background with SIGINT ignored.
+    Only the first one counts: another must not leave half of it running. Ctrl-C is set too,
+    since a shell starts what it puts into the background with SIGINT ignored.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(*_: object) -> NoReturn:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, stop)
 
 
 def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> str:
@@ -94,6 +103,10 @@ def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: l
     url = stack.enter_context(postgres)
     if postgres.child is not None:
         children.append(postgres.child)
+    # For people with psql, while it runs.
+    address = settings.state_dir / "database_url"
+    address.write_text(f"{url}\n")
+    stack.callback(address.unlink, missing_ok=True)
     return url
 
 
@@ -148,7 +161,7 @@ def _url(service: str, settings: Settings) -> str:
 def _answers(url: str) -> Callable[[], bool]:
     def ready() -> bool:
         try:
-            return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+            return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 

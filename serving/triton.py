@@ -9,10 +9,10 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
+
+import httpx
 
 from serving.errors import ServingError
 from serving.process import Child
@@ -39,7 +39,7 @@ class Triton:
         self.grpc_url = f"{_HOST}:{grpc_port}"
         self.metrics_url = f"http://{_HOST}:{metrics_port}/metrics"
         self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
-        self._repository = repository
+        self._repository = repository.absolute()
         self._log_path = log_path
         self.child: Child | None = None
 
@@ -50,6 +50,8 @@ class Triton:
         self._shm_prefix = self._backend_dir.name
         try:
             _link_backends(self._backend_dir)
+            # Triton starts its stubs through a shell, unquoted: no path of the user's in there.
+            (self._backend_dir / "models").symlink_to(self._repository)
             self.child = Child(
                 "triton", self._command(), self._log_path, env=_environment(), cwd=_PROJECT
             )
@@ -74,10 +76,10 @@ class Triton:
 
     def ready(self) -> bool:
         """Whether the server answers that all its models are ready."""
+        url = f"http://{self.http_url}/v2/health/ready"
         try:
-            with urllib.request.urlopen(f"http://{self.http_url}/v2/health/ready", timeout=1):
-                return True
-        except (urllib.error.URLError, OSError):
+            return httpx.get(url, timeout=1, trust_env=False).status_code == httpx.codes.OK
+        except httpx.HTTPError:
             return False
 
     def _command(self) -> list[str]:
@@ -88,7 +90,7 @@ class Triton:
         ]
         return [
             str(_wheel_folder() / "bin" / "tritonserver"),
-            f"--model-repository={self._repository}",
+            f"--model-repository={self._backend_dir / 'models'}",
             f"--backend-directory={self._backend_dir}",
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
             "--model-control-mode=explicit",

@@ -66,10 +66,14 @@ def start_serve(environment: dict[str, str], log: Path) -> "subprocess.Popen[byt
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    state_dir = tmp_path_factory.mktemp("state")
-    # `auto` with a hub that refuses: what a newcomer behind a closed network has.
+    state_dir = tmp_path_factory.mktemp("a folder with spaces")
+    # `auto` with a hub that refuses, and a proxy that does: a newcomer behind a closed network.
     environment = stack_environment(
-        state_dir, NEUROSENSE_WEIGHTS="auto", HF_ENDPOINT="http://127.0.0.1:9"
+        state_dir,
+        NEUROSENSE_WEIGHTS="auto",
+        HF_ENDPOINT="http://127.0.0.1:9",
+        HF_HOME=str(state_dir / "hub"),
+        http_proxy="http://127.0.0.1:9",
     )
     process = start_serve(environment, state_dir / "serve.log")
     yield Stack(

@@ -13,7 +13,6 @@ from ui.client import Analysis, Answer, ApiError, Client, Clip
 from ui.result import show_answer
 from ui.settings import Settings, explained
 
-_DEFAULT_TEXT_WEIGHT = 0.55
 _AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
 # A file of ours: Streamlit would fetch a named icon from a font server.
 _ICON = Path(__file__).with_name("icon.svg")
@@ -39,7 +38,7 @@ def main() -> None:
 def _show_tool(settings: Settings) -> None:
     client = Client(settings.api_url, settings.ui_timeout_s)
     _show_service(client)
-    analysis = _ask()
+    analysis = _ask(settings)
     if st.button("Analyze", type="primary"):
         st.session_state["outcome"] = _outcome(client, analysis)
     _show_outcome(settings)
@@ -61,7 +60,7 @@ def _health(base_url: str) -> Answer:
     return Client(base_url, timeout_s=5).health()
 
 
-def _ask() -> Analysis:
+def _ask(settings: Settings) -> Analysis:
     """Draw the inputs; what is empty or left out comes back as None."""
     left, right = st.columns(2, gap="medium")
     with left:
@@ -71,14 +70,14 @@ def _ask() -> Analysis:
             placeholder="For example: I can't believe you remembered my birthday!",
         )
     with right:
-        clip = _ask_clip()
+        clip = _ask_clip(settings)
     both = bool(text and text.strip() and clip)
     # Always there, so that the button below never moves away under a click.
     text_weight = st.slider(
         "How much the words count (the voice counts for the rest)",
         min_value=0.0,
         max_value=1.0,
-        value=_DEFAULT_TEXT_WEIGHT,
+        value=settings.text_weight,
         step=0.05,
         format="percent",
         disabled=not both,
@@ -87,14 +86,18 @@ def _ask() -> Analysis:
     return Analysis(text if text and text.strip() else None, clip, text_weight)
 
 
-def _ask_clip() -> Clip | None:
+def _ask_clip(settings: Settings) -> Clip | None:
     way = st.segmented_control(
         "Voice: add a recording", [_UPLOAD, _RECORD], default=_UPLOAD, required=True
     )
     if way == _RECORD:
         file = st.audio_input("Record from the microphone")
     else:
-        file = st.file_uploader("Audio file", type=_AUDIO_TYPES, max_upload_size=25)
+        file = st.file_uploader(
+            "Audio file",
+            type=_AUDIO_TYPES,
+            max_upload_size=max(1, settings.max_upload_bytes // 2**20),
+        )
         if file:
             st.audio(file)
     if file is None:

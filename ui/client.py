@@ -87,7 +87,10 @@ class Client:
 
     def _answer(self, method: str, path: str, **sent: Any) -> Answer:
         try:
-            response = httpx.request(method, self.base_url + path, timeout=self._timeout, **sent)
+            # No proxy from the environment: the API is a neighbour, not out on the web.
+            response = httpx.request(
+                method, self.base_url + path, timeout=self._timeout, trust_env=False, **sent
+            )
         except httpx.TimeoutException:
             raise _timed_out() from None
         except httpx.HTTPError:

@@ -22,6 +22,10 @@ class Settings(BaseSettings):
         description="where people reach the API, for the `curl` that the page shows; "
         "without it, the same",
     )
+    text_weight: float = Field(0.55, ge=0, le=1, description="default weight of the text, 0 to 1")
+    max_upload_bytes: int = Field(
+        25 * 2**20, ge=1, le=2**30, description="longest recording, in bytes"
+    )
     ui_timeout_s: float = Field(
         60.0,
         gt=0,

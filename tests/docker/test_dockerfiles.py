@@ -1,6 +1,9 @@
 """What the images name exists; what they should do for safety they do."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +82,24 @@ def test_requirements_of_the_images_are_locked() -> None:
         packages = [line for line in lines if line and not line.startswith(("#", " "))]
         assert packages
         assert all("==" in line for line in packages), name
+
+
+def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
+    """Run the build's own command where only the copied paths are."""
+    dockerfile = PROJECT / "docker" / "triton.Dockerfile"
+    for path in copied_paths(dockerfile):
+        source, target = PROJECT / path, tmp_path / "src" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
+    [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
+    subprocess.run(
+        [sys.executable, *command.split(), "--repository", str(tmp_path / "models")],
+        cwd=tmp_path / "src",
+        check=True,
+        timeout=120,
+    )
+    assert (tmp_path / "models" / "emotion_multimodal" / "config.pbtxt").exists()
+    assert (tmp_path / "models" / "text_classifier" / "1" / "model.onnx").exists()

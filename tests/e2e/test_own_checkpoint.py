@@ -1,6 +1,7 @@
 """Checkpoints of the user's own, shrunken ones of the two published kinds, through `serve`."""
 
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import transformers
 from ensemble.audio import decode
 from ensemble.labels import EMOTIONS, projection
 from tests.conftest import stack_environment, start_serve
+from tests.export import hub_server
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 from tests.recordings import wav
 
@@ -21,6 +23,11 @@ SENTENCE = "the thing in this"
 
 def scores(answer: dict[str, Any]) -> list[float]:
     return [answer["all_scores"].get(emotion.upper(), 0.0) for emotion in EMOTIONS]
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
 
 
 def reference(folder: Path, auto_model: Any, inputs: Any) -> Any:
@@ -55,8 +62,7 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
         said = httpx.post(f"{url}/text", data={"text": SENTENCE}, timeout=60).json()
         heard = httpx.post(f"{url}/audio", files={"audio": wav()}, timeout=60).json()
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        stop(process)
     assert (said["models"]["text"]["name"], said["models"]["text"]["weights"]) == (
         "my-roberta",
         "local",
@@ -77,6 +83,34 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
 
     assert "ONNX" in (tmp_path / "first.log").read_text()
     again = start_serve(environment, tmp_path / "second.log")
-    again.send_signal(signal.SIGINT)
-    assert again.wait(timeout=30) == 0
+    stop(again)
     assert "ONNX" not in (tmp_path / "second.log").read_text()
+
+
+def test_hub_checkpoints_come_once_and_then_need_no_hub(tmp_path: Path) -> None:
+    """The mini hub speaks the real one's protocol; the second start finds it gone."""
+    names = {"text": "someone/bert-emotion", "audio": "someone/hubert-emotion"}
+    text_checkpoint(tmp_path / "hub" / names["text"])
+    audio_checkpoint(tmp_path / "hub" / names["audio"], "hubert")
+    with hub_server.serve(tmp_path / "hub") as hub:
+        environment = stack_environment(
+            tmp_path / "state",
+            NEUROSENSE_WEIGHTS="hub",
+            NEUROSENSE_TEXT_CHECKPOINT=names["text"],
+            NEUROSENSE_AUDIO_CHECKPOINT=names["audio"],
+            HF_ENDPOINT=hub.url,
+            HF_HOME=str(tmp_path / "cache"),
+        )
+        first = start_serve(environment, tmp_path / "first.log")
+        stop(first)
+        assert any("model.safetensors" in request for request in hub.requests)
+    again = start_serve(environment, tmp_path / "second.log")
+    url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze"
+    try:
+        answer = httpx.post(
+            f"{url}/multimodal", data={"text": SENTENCE}, files={"audio": wav()}, timeout=60
+        ).json()
+    finally:
+        stop(again)
+    for branch, name in names.items():
+        assert answer["models"][branch] == {"name": name, "version": "1", "weights": "hub"}

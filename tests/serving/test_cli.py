@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.repository import SOURCE, read_config
 from tests.conftest import NEUROSENSE, stack_environment
 
 
@@ -57,3 +58,27 @@ def test_a_source_without_its_branch_is_refused() -> None:
     done = run("export", "./somewhere")
     assert done.returncode == 2
     assert "--branch" in done.stderr
+
+
+def test_a_checkpoint_that_is_neither_a_folder_nor_an_id_is_named(tmp_path: Path) -> None:
+    environment = stack_environment(tmp_path, NEUROSENSE_TEXT_CHECKPOINT="./typo-model")
+    done = run("serve", environment=environment)
+    assert done.returncode == 1
+    assert "./typo-model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_starters_make_a_complete_repository(tmp_path: Path) -> None:
+    environment = stack_environment(tmp_path / "state")
+    done = run(
+        "export", "--starter", "--repository", str(tmp_path / "models"), environment=environment
+    )
+    assert done.returncode == 0, done.stderr
+    for source in SOURCE.glob("*/config.pbtxt"):
+        model = tmp_path / "models" / source.parent.name
+        config = read_config(model / "config.pbtxt")
+        assert [folder for folder in model.iterdir() if folder.name == "1"], model
+        for step in config.ensemble_scheduling.step:
+            assert step.model_version == 1
+    assert (tmp_path / "models" / "audio_classifier" / "1" / "model.safetensors").exists()
+    assert (tmp_path / "models" / "text_tokenizer" / "1" / "model.py").exists()

@@ -50,8 +50,10 @@ class TritonPythonModel:
         try:
             outputs = self._session.run(self._outputs, self._feed(inputs))
         except Exception as error:  # noqa: BLE001  ONNX Runtime's errors share no base class
+            if len(requests) > 1:  # the fault of one must not become its neighbours'
+                return [response for request in requests for response in self.execute([request])]
             failed = pb_utils.TritonError(f"onnxruntime: {error}")
-            return [pb_utils.InferenceResponse(error=failed) for _ in requests]
+            return [pb_utils.InferenceResponse(error=failed)]
         ends = np.cumsum(sizes)[:-1]
         rows = [np.split(output, ends) for output in outputs]
         return [
@@ -80,9 +82,10 @@ class TritonPythonModel:
 
 def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     options = onnxruntime.SessionOptions()
-    # The C++ backend's own parameter name; 0 takes every core.
-    threads = parameters.get("intra_op_thread_count", {}).get("string_value", "0")
-    options.intra_op_num_threads = int(threads)
+    # The C++ backend's own parameter names and defaults; 0 threads takes every core.
+    given = {name: value["string_value"] for name, value in parameters.items()}
+    options.intra_op_num_threads = int(given.get("intra_op_thread_count", "0"))
+    options.enable_cpu_mem_arena = given.get("enable_mem_arena", "1") == "1"
     return options
 
 
