@@ -2,9 +2,12 @@
 
 import ast
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import api
 
 PROJECT = Path(__file__).parent.parent
 OURS = {"api", "benchmarks", "ensemble", "export", "serving", "tests", "ui"}
@@ -55,6 +58,11 @@ def test_steps_compute_nothing_with_triton() -> None:
 def tracked_files() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=True)
     return [PROJECT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+def test_the_api_says_the_projects_version() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == api.VERSION
 
 
 def test_no_file_is_larger_than_40_mb_and_all_together_are_under_100() -> None:

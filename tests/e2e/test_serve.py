@@ -1,14 +1,18 @@
 """`neurosense serve`: starts, says when a part dies, and ends without a trace."""
 
+import contextlib
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from tests.conftest import Stack, stack_environment, start_serve
+from tests.recordings import wav
 from tests.serving.test_cli import run
 
 
@@ -16,6 +20,13 @@ def traces() -> set[Path]:
     """Return the shared memory and the temporary folders of all that runs here."""
     places = Path("/dev/shm"), Path(tempfile.gettempdir())  # noqa: S108
     return {path for place in places for path in place.glob("neurosense-*")}
+
+
+def ask_until_it_is_gone(url: str) -> None:
+    clip = wav(10)
+    with contextlib.suppress(httpx.TransportError):
+        while True:
+            assert httpx.post(url, files={"audio": clip}, timeout=30).status_code in (200, 503)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -27,10 +38,16 @@ def test_it_stops_within_10_s_and_leaves_nothing(tmp_path: Path, how: signal.Sig
     left = traces() - before
     assert len(left) > 2
     assert {"postgres", "tritonserver"} <= {child.name() for child in family}
-    started = time.monotonic()
-    process.send_signal(how)
-    assert process.wait(timeout=30) == 0
-    assert time.monotonic() - started < 10
+    url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze/audio"
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(ask_until_it_is_gone, url) for _ in range(4)]
+        time.sleep(1)
+        started = time.monotonic()
+        process.send_signal(how)
+        assert process.wait(timeout=30) == 0
+        assert time.monotonic() - started < 10
+        for client in clients:
+            client.result()
     assert [child for child in family if child.is_running()] == []
     assert [path for path in left if path.exists()] == []
     ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
