@@ -5,7 +5,6 @@ import io
 import json
 import random
 import struct
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -14,15 +13,15 @@ from statistics import median
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from ensemble.audio import SAMPLE_RATE_HZ, decode
 from ensemble.errors import InputError
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
+RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.flac"))
 _CLIPS = 16
 _SECONDS = (1.0, 12.0)
-_FRAME_S = 0.01
-_VOWELS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480))
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class Clip:
 
     encoded: bytes
     seconds: float
-    synthesized: bool = False
 
 
 def read_sentences() -> list[str]:
@@ -39,11 +37,16 @@ def read_sentences() -> list[str]:
     return SENTENCES.read_text().splitlines()
 
 
-def synthesize_clips(seed: int = 0) -> list[Clip]:
-    """Return clips of 1 to 12 s of voiced sound, always the same ones for a seed."""
+def cut_clips(seed: int = 0) -> list[Clip]:
+    """Return clips of 1 to 12 s of a person reading, always the same ones for a seed.
+
+    The shipped sentences are put one after another, over and over, and cut anywhere.
+    """
+    reading = np.concatenate([decode(path.read_bytes()) for path in RECORDINGS])
     lengths_s = np.linspace(*_SECONDS, _CLIPS).tolist()
-    random.Random(seed).shuffle(lengths_s)
-    return [_voiced_clip(seconds, seed + number) for number, seconds in enumerate(lengths_s)]
+    chance = random.Random(seed)
+    chance.shuffle(lengths_s)
+    return [_cut(reading, chance.randrange(len(reading)), seconds) for seconds in lengths_s]
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -67,47 +70,22 @@ def _decodable(path: Path) -> Clip | None:
         return None
 
 
-def _voiced_clip(seconds: float, seed: int) -> Clip:
-    """Return harmonics of a wandering pitch, shaped by one vowel after another."""
-    rng = np.random.default_rng(seed)
-    frame_s = np.arange(int(np.ceil(seconds / _FRAME_S))) * _FRAME_S
-    wander = np.sin(2 * np.pi * rng.uniform(0.3, 1) * frame_s)
-    pitch_hz = rng.uniform(90, 220) * (1 + 0.15 * wander)  # [frames]
-    formants_hz = np.array(_VOWELS_HZ)[(frame_s * 3).astype(int) % len(_VOWELS_HZ)]  # [frames, 3]
-    samples = int(_FRAME_S * SAMPLE_RATE_HZ)
-    phase = 2 * np.pi * np.cumsum(np.repeat(pitch_hz, samples)) / SAMPLE_RATE_HZ
-    voice = rng.normal(0, 0.01, len(phase))
-    for harmonic in range(1, 30):
-        distance_hz = harmonic * pitch_hz[:, None] - formants_hz
-        loudness = np.exp(-((distance_hz / 120) ** 2)).sum(axis=1)
-        voice += np.sin(harmonic * phase) * np.repeat(loudness, samples)
-    voice = voice[: round(seconds * SAMPLE_RATE_HZ)]
-    return Clip(_wav(0.5 * voice / np.abs(voice).max()), seconds, synthesized=True)
-
-
-def _wav(samples: npt.NDArray[np.float64]) -> bytes:
-    """Return samples [n] from −1 to 1 as 16-bit mono WAV."""
-    output = io.BytesIO()
-    with wave.open(output, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
-    return output.getvalue()
+def _cut(reading: npt.NDArray[np.float32], start: int, seconds: float) -> Clip:
+    """Return a 16-bit WAV of so many seconds from `start` on, going round at the end."""
+    samples = np.roll(reading, -start)[: round(seconds * SAMPLE_RATE_HZ)]
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+    return Clip(file.getvalue(), seconds)
 
 
 def described(sentences: Sequence[str], clips: Sequence[Clip]) -> dict[str, str]:
     """Say what is sent, for the report."""
     words = sorted(len(sentence.split()) for sentence in sentences)
     seconds = sorted(clip.seconds for clip in clips)
-    made = any(clip.synthesized for clip in clips)
-    kind = (
-        "synthesized voiced sound: cost depends on length, not on words" if made else "recordings"
-    )
     return {
         "sentences": f"{len(words)} of {words[0]} to {words[-1]} words, median {median(words):g}",
         "clips": f"{len(seconds)} of {seconds[0]:.1f} to {seconds[-1]:.1f} s, "
-        f"median {median(seconds):.1f} s ({kind})",
+        f"median {median(seconds):.1f} s",
     }
 
 

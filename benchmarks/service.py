@@ -56,9 +56,8 @@ def service(
     """Measure throughput, latency and batch sizes of the three ensembles with perf_analyzer.
 
     Without `--url` it starts a Triton of its own with the starter weights. What is sent:
-    ordinary sentences of 3 to 56 words, and clips of 1 to 12 s that are made for it,
-    voice-like sound and no speech: the cost of a clip depends on its length, not on what
-    is said.
+    ordinary sentences of 3 to 56 words, and clips of 1 to 12 s cut from recordings of a
+    person reading (benchmarks/recordings), always the same ones.
 
     Examples:
 
@@ -95,7 +94,7 @@ def _levels(concurrency: str) -> list[int]:
 
 def _sounds(folder: Path | None) -> list[Clip]:
     try:
-        return inputs.synthesize_clips() if folder is None else inputs.read_clips(folder)
+        return inputs.cut_clips() if folder is None else inputs.read_clips(folder)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -51,8 +51,8 @@ def av_encoded(samples: Samples, rate_hz: int, container: str, codec: str) -> by
     return file.getvalue()
 
 
-RECORDINGS = sorted((Path(__file__).parent / "data").glob("*.flac"))
-"""A person reading; tests/data/README.md says who and what."""
+RECORDINGS = sorted((Path(__file__).parents[1] / "benchmarks" / "recordings").glob("*.flac"))
+"""A person reading; benchmarks/recordings/README.md says who and what."""
 
 
 def speech(index: int = 0, rate_hz: int = 16_000) -> Samples:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.inputs import SENTENCES, read_clips, read_sentences, synthesize_clips
+from benchmarks.inputs import SENTENCES, cut_clips, read_clips, read_sentences
 from benchmarks.server import Counts, mean_batches
 from benchmarks.service import app
 from ensemble.audio import SAMPLE_RATE_HZ, decode
@@ -107,21 +107,20 @@ def test_a_triton_that_is_away_is_one_message() -> None:
 
 
 def test_clips_are_of_the_lengths_said_and_the_same_every_time() -> None:
-    clips = synthesize_clips()
-    assert [clip.encoded for clip in clips] == [clip.encoded for clip in synthesize_clips()]
+    clips = cut_clips()
+    assert [clip.encoded for clip in clips] == [clip.encoded for clip in cut_clips()]
     lengths_s = sorted(len(decode(clip.encoded)) / SAMPLE_RATE_HZ for clip in clips)
     assert (lengths_s[0], lengths_s[-1]) == (1.0, 12.0)
     assert lengths_s == pytest.approx(sorted(clip.seconds for clip in clips), abs=0.001)
 
 
 def test_recordings_of_a_folder_are_taken_and_other_files_left(tmp_path: Path) -> None:
-    clip = synthesize_clips()[0]
+    clip = cut_clips()[0]
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "one.wav").write_bytes(clip.encoded)
     (tmp_path / "notes.txt").write_text("no recording")
     (found,) = read_clips(tmp_path)
     assert found.encoded == clip.encoded
-    assert not found.synthesized
 
 
 def test_sentences_have_3_to_60_words() -> None:
