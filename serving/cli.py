@@ -11,11 +11,13 @@ from rich.console import Console
 from export.errors import ExportError
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
-from export.run import DEFAULTS, export_checkpoint
+from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.errors import ServingError
+from serving.provision import install_export_tools, provide
 from serving.repository import render
 from serving.settings import Settings
+from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
 
 app = typer.Typer(
     name="neurosense",
@@ -52,9 +54,6 @@ def serve() -> None:
 
     - `NEUROSENSE_API_PORT=9080 NEUROSENSE_STATE_DIR=/tmp/two …` runs a second copy
     """
-    from serving.provision import provide
-    from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
-
     settings = Settings.load()
     stop_on_signals()
     try:
@@ -87,7 +86,7 @@ def export(
     ] = None,
     tolerance: Annotated[
         float, typer.Option(help="largest difference of a probability from PyTorch's")
-    ] = 1e-4,
+    ] = DEFAULT_TOLERANCE,
     starter: Annotated[
         bool, typer.Option("--starter", help="publish the shipped starter weights of both instead")
     ] = False,
@@ -129,8 +128,6 @@ def _export(
     repository: Path,
     tolerance: float,
 ) -> dict[Branch, Manifest]:
-    from serving.provision import install_export_tools
-
     install_export_tools(_say)
     wanted: dict[Branch, tuple[str, str | None]] = (
         dict(DEFAULTS) if source is None or branch is None else {branch: (source, revision)}

@@ -1,6 +1,8 @@
-"""Ports: is one taken, and by whom would one know; find a free one."""
+"""Ports: is one taken, does a server answer there, and which are free."""
 
 import socket
+
+import httpx
 
 from serving.errors import ServingError
 
@@ -17,6 +19,14 @@ def require_free(port: int, setting: str, host: str = "127.0.0.1") -> None:
             f"port {port} of {host} cannot be used ({error.strerror}): stop what holds it, "
             f"or choose another with {setting}"
         ) from None
+
+
+def answers(url: str, timeout_s: float) -> bool:
+    """Return whether a neighbour answers a GET with 200; no proxy is asked on the way."""
+    try:
+        return httpx.get(url, timeout=timeout_s, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
 
 
 def free_ports(count: int) -> list[int]:

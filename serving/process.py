@@ -86,10 +86,9 @@ class Child:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ask it to end, then kill its whole group; returns when it is gone."""
-        if self.exit_code() is None:
-            self.ask_to_stop()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(timeout_s)
+        self.ask_to_stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout_s)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)  # helpers that it left behind
         self._popen.wait()

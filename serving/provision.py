@@ -4,11 +4,11 @@ import functools
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from export.errors import ExportError
 from export.hub import cached, fetch, reachable
+from export.hub_progress import Progress
 from export.manifest import Branch, Manifest
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint, origin
@@ -16,11 +16,10 @@ from export.starter import publish_starter
 from serving.errors import ServingError
 from serving.settings import PROJECT, Settings
 
-Say = Callable[[str], None]
 _HUB_TIMEOUT_S = 10.0
 
 
-def provide(branch: Branch, settings: Settings, say: Say) -> Manifest:
+def provide(branch: Branch, settings: Settings, say: Progress) -> Manifest:
     """Return the manifest of the version that `branch` is to serve, published if it was not.
 
     A checkpoint that the user named is served or an error; only the default one may give
@@ -32,11 +31,11 @@ def provide(branch: Branch, settings: Settings, say: Say) -> Manifest:
     if settings.weights == "starter":
         return publish_starter(branch, settings.repository)
     name, revision = DEFAULTS[branch]
-    if settings.weights == "hub":
-        return _from_hub(branch, name, revision, settings, say)
     try:
         return _from_hub(branch, name, revision, settings, say)
     except (ExportError, ServingError) as error:
+        if settings.weights == "hub":
+            raise
         say(
             f"WARNING: {branch} is answered by the small STARTER weights, not by {name}.\n"
             f"         Why: {error}\n"
@@ -45,7 +44,7 @@ def provide(branch: Branch, settings: Settings, say: Say) -> Manifest:
         return publish_starter(branch, settings.repository)
 
 
-def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Manifest:
+def _named(branch: Branch, checkpoint: str, settings: Settings, say: Progress) -> Manifest:
     folder = Path(checkpoint)
     if not folder.is_dir():
         name, _, revision = checkpoint.partition("@")
@@ -61,7 +60,7 @@ def _named(branch: Branch, checkpoint: str, settings: Settings, say: Say) -> Man
 
 
 def _from_hub(
-    branch: Branch, name: str, revision: str | None, settings: Settings, say: Say
+    branch: Branch, name: str, revision: str | None, settings: Settings, say: Progress
 ) -> Manifest:
     published = find(settings.repository, branch, name=name, revision=revision, weights="hub")
     if published is not None:
@@ -84,7 +83,7 @@ def _hub_problem() -> str | None:
     return reachable(timeout_s=_HUB_TIMEOUT_S)  # asked once: a closed network may let it hang
 
 
-def install_export_tools(say: Say) -> None:
+def install_export_tools(say: Progress) -> None:
     """Install torch and what else only exporting needs, the first time it is needed."""
     done = Path(sys.prefix) / "export"  # the Makefile's stamp: what is there is there whole
     if done.exists():

@@ -2,24 +2,23 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import httpx
-
+from export.hub_progress import Progress
 from serving.errors import ServingError
-from serving.ports import require_free
+from serving.ports import answers, require_free
 from serving.postgres import Postgres
 from serving.process import Child
 from serving.settings import PROJECT, Settings
 from serving.triton import Triton
 
-Say = Callable[[str], None]
 _START_TIMEOUT_S = 60.0
 
 
@@ -48,7 +47,7 @@ def check_ports(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
+def running(settings: Settings, say: Progress) -> Iterator[list[Child]]:
     """Start everything; yields the children once all is ready, and stops them at the end."""
     with contextlib.ExitStack() as stack:
         children: list[Child] = []
@@ -65,8 +64,12 @@ def running(settings: Settings, say: Say) -> Iterator[list[Child]]:
         say("Starting the API and the page ...")
         api = started(_api(settings, triton, database_url))
         page = started(_ui(settings))
-        api.wait_until(_answers(f"{_url('api', settings)}/health/ready"), _START_TIMEOUT_S)
-        page.wait_until(_answers(f"{_url('ui', settings)}/_stcore/health"), _START_TIMEOUT_S)
+        ready_urls = {
+            api: _url(settings.api_host, settings.api_port) + "/health/ready",
+            page: _url(settings.ui_host, settings.ui_port) + "/_stcore/health",
+        }
+        for child, url in ready_urls.items():
+            child.wait_until(functools.partial(answers, url, timeout_s=2), _START_TIMEOUT_S)
         yield children
         say("Stopping ...")
         for child in children[-3:]:  # all but the database: it takes the others' last rows
@@ -144,25 +147,14 @@ def _ui(settings: Settings) -> Child:
         "page",
         [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.headless=true", *options],
         settings.log_dir / "ui.log",
-        env={**os.environ, "NEUROSENSE_API_URL": _url("api", settings)},
+        env={
+            **os.environ,
+            "NEUROSENSE_API_URL": _url(settings.api_host, settings.api_port),
+        },
         cwd=PROJECT,
     )
 
 
-def _url(service: str, settings: Settings) -> str:
-    host, port = {
-        "api": (settings.api_host, settings.api_port),
-        "ui": (settings.ui_host, settings.ui_port),
-    }[service]
+def _url(host: str, port: int) -> str:
     # An address that means "all of them" is one to listen on, not one to call.
     return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    def ready() -> bool:
-        try:
-            return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
-
-    return ready

@@ -12,15 +12,14 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-import httpx
-
 from serving.errors import ServingError
+from serving.ports import answers
 from serving.process import Child
+from serving.settings import PROJECT
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 180.0
-_BACKENDS = Path(__file__).resolve().parent / "backends"
-_PROJECT = _BACKENDS.parent.parent
+_BACKENDS = PROJECT / "serving" / "backends"
 
 
 class Triton:
@@ -53,7 +52,7 @@ class Triton:
             # Triton starts its stubs through a shell, unquoted: no path of the user's in there.
             (self._backend_dir / "models").symlink_to(self._repository)
             self.child = Child(
-                "triton", self._command(), self._log_path, env=_environment(), cwd=_PROJECT
+                "triton", self._command(), self._log_path, env=_environment(), cwd=PROJECT
             )
             self.child.wait_until(self.ready, _START_TIMEOUT_S)
         except BaseException:
@@ -76,11 +75,7 @@ class Triton:
 
     def ready(self) -> bool:
         """Whether the server answers that all its models are ready."""
-        url = f"http://{self.http_url}/v2/health/ready"
-        try:
-            return httpx.get(url, timeout=1, trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return answers(f"http://{self.http_url}/v2/health/ready", timeout_s=1)
 
     def _command(self) -> list[str]:
         ports = [

@@ -64,6 +64,12 @@ def start_serve(environment: dict[str, str], log: Path) -> "subprocess.Popen[byt
     return process
 
 
+def stop_serve(process: "subprocess.Popen[bytes]") -> None:
+    """End `neurosense serve` as Ctrl-C does; it must end well."""
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 0
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state_dir = tmp_path_factory.mktemp("a folder with spaces")
@@ -86,5 +92,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         state_dir=state_dir,
         pid=process.pid,
     )
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    stop_serve(process)

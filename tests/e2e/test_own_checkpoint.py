@@ -1,7 +1,5 @@
 """Checkpoints of the user's own, shrunken ones of the two published kinds, through `serve`."""
 
-import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import transformers
 
 from ensemble.audio import decode
 from ensemble.labels import EMOTIONS, projection
-from tests.conftest import stack_environment, start_serve
+from tests.conftest import stack_environment, start_serve, stop_serve
 from tests.export import hub_server
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 from tests.recordings import wav
@@ -23,11 +21,6 @@ SENTENCE = "the thing in this"
 
 def scores(answer: dict[str, Any]) -> list[float]:
     return [answer["all_scores"].get(emotion.upper(), 0.0) for emotion in EMOTIONS]
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
 
 
 def reference(folder: Path, auto_model: Any, inputs: Any) -> Any:
@@ -62,7 +55,7 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
         said = httpx.post(f"{url}/text", data={"text": SENTENCE}, timeout=60).json()
         heard = httpx.post(f"{url}/audio", files={"audio": wav()}, timeout=60).json()
     finally:
-        stop(process)
+        stop_serve(process)
     assert (said["models"]["text"]["name"], said["models"]["text"]["weights"]) == (
         "my-roberta",
         "local",
@@ -83,7 +76,7 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
 
     assert "ONNX" in (tmp_path / "first.log").read_text()
     again = start_serve(environment, tmp_path / "second.log")
-    stop(again)
+    stop_serve(again)
     assert "ONNX" not in (tmp_path / "second.log").read_text()
 
 
@@ -102,7 +95,7 @@ def test_hub_checkpoints_come_once_and_then_need_no_hub(tmp_path: Path) -> None:
             HF_HOME=str(tmp_path / "cache"),
         )
         first = start_serve(environment, tmp_path / "first.log")
-        stop(first)
+        stop_serve(first)
         assert any("model.safetensors" in request for request in hub.requests)
     again = start_serve(environment, tmp_path / "second.log")
     url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze"
@@ -111,6 +104,6 @@ def test_hub_checkpoints_come_once_and_then_need_no_hub(tmp_path: Path) -> None:
             f"{url}/multimodal", data={"text": SENTENCE}, files={"audio": wav()}, timeout=60
         ).json()
     finally:
-        stop(again)
+        stop_serve(again)
     for branch, name in names.items():
         assert answer["models"][branch] == {"name": name, "version": "1", "weights": "hub"}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +39,3 @@ def run(code: str, *arguments: str, home: Path, endpoint: str, **more: str) -> s
 def fetch(name: str, revision: str, home: Path, endpoint: str) -> dict[str, str]:
     answer: dict[str, str] = json.loads(run(FETCH, name, revision, home=home, endpoint=endpoint))
     return answer
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from tests.export.hub_client import FETCH, fetch, free_port, run
+from serving.ports import free_ports
+from tests.export.hub_client import FETCH, fetch, run
 from tests.export.hub_server import COMMIT, NAME, Hub
 
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))" + FETCH
@@ -33,7 +34,7 @@ def test_second_fetch_needs_no_hub(hub: Hub, tmp_path: Path) -> None:
     hub.requests.clear()
     pinned = fetch(NAME, COMMIT, home, hub.url)
     assert (pinned["folder"], hub.requests) == (first["folder"], [])
-    gone = f"http://127.0.0.1:{free_port()}"
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
     assert fetch(NAME, COMMIT, home, gone)["folder"] == first["folder"]
     unpinned = fetch(NAME, "", home, gone)
     assert unpinned["folder"] == first["folder"]
@@ -99,7 +100,7 @@ def test_errors_name_the_way_out(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_no_network(tmp_path: Path) -> None:
-    gone = f"http://127.0.0.1:{free_port()}"
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
     error = fetch(NAME, COMMIT, tmp_path / "home", gone)["error"]
     assert gone in error
     assert "HF_ENDPOINT" in error

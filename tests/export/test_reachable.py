@@ -3,7 +3,8 @@
 import socket
 from pathlib import Path
 
-from tests.export.hub_client import free_port, run
+from serving.ports import free_ports
+from tests.export.hub_client import run
 from tests.export.hub_server import Hub
 
 REACHABLE = "import sys; from export.hub import reachable; print(reachable(float(sys.argv[1])))"
@@ -13,7 +14,7 @@ def test_reachable(hub: Hub, tmp_path: Path) -> None:
     assert run(REACHABLE, "10", home=tmp_path, endpoint=hub.url) == "None\n"
     offline = run(REACHABLE, "10", home=tmp_path, endpoint=hub.url, HF_HUB_OFFLINE="1")
     assert "HF_HUB_OFFLINE" in offline
-    gone = f"http://127.0.0.1:{free_port()}"
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
     assert gone in run(REACHABLE, "10", home=tmp_path, endpoint=gone)
     proxied = run(REACHABLE, "10", home=tmp_path, endpoint="https://hub.invalid", HTTPS_PROXY=gone)
     assert "ProxyError" in proxied

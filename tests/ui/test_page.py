@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Stack
-from tests.ui.clips import write_tone
+from tests.recordings import wav
 from tests.ui.conftest import Visit
 
 Open = Callable[[str], Visit]
@@ -18,6 +18,11 @@ Open = Callable[[str], Visit]
 
 def type_sentence(page: Page, text: str) -> None:
     page.get_by_label("Words: type a sentence").fill(text)
+
+
+def write_clip(path: Path) -> Path:
+    path.write_bytes(wav(1.5))
+    return path
 
 
 def upload(page: Page, clip: Path) -> None:
@@ -61,7 +66,7 @@ def test_a_clip_and_a_sentence_show_both_branches(
     page = visited.page
     slider = page.get_by_role("slider", name="How much the words count")
     expect(slider).to_be_disabled()
-    upload(page, write_tone(tmp_path / "tone.wav"))
+    upload(page, write_clip(tmp_path / "tone.wav"))
     type_sentence(page, "I love this!")
     analyze(page)
     for title in ("Together", "Words", "Voice"):
@@ -75,7 +80,7 @@ def test_a_clip_and_a_sentence_show_both_branches(
 
 def test_the_slider_sets_the_weight(stack: Stack, visit: Open, tmp_path: Path) -> None:
     page = visit(stack.ui_url).page
-    upload(page, write_tone(tmp_path / "tone.wav"))
+    upload(page, write_clip(tmp_path / "tone.wav"))
     type_sentence(page, "I love this!")
     analyze(page)
     expect(page.get_by_text("55% words and 45% voice")).to_be_visible()
@@ -100,7 +105,7 @@ def test_the_curl_shown_gives_the_same_answer(stack: Stack, visit: Open, tmp_pat
     if shutil.which("curl") is None:
         pytest.skip("no curl on this machine")
     page = visit(stack.ui_url).page
-    upload(page, write_tone(tmp_path / "it's, a tone.wav"))
+    upload(page, write_clip(tmp_path / "it's, a tone.wav"))
     type_sentence(page, 'It\'s $HOME; I "love" `this`!')
     analyze(page)
     heading = page.get_by_role("heading", name="%")
