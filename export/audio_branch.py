@@ -9,10 +9,11 @@ import torch
 
 from ensemble.audio import SAMPLE_RATE_HZ
 from ensemble.labels import coverage, projection
-from export.audio_graph import INPUT_NAMES, AudioGraph, min_samples
+from export.audio_graph import INPUT_NAMES, AudioGraph, front
 from export.checkpoint import Checkpoint
 from export.loading import load_feature_extractor, load_model
-from export.prepared import Limits, Prepared
+from export.prepared import Limits, Prepared, RealInputs
+from export.real_inputs import clips
 from export.rows import Row
 
 _SECONDS = (0.1, 0.37, 1.0, 2.5077, 4.9, 12.00005)
@@ -26,13 +27,14 @@ def prepare(checkpoint: Checkpoint) -> Prepared:
     """
     reference = load_model(checkpoint)
     extractor = load_feature_extractor(checkpoint)
-    shortest = min_samples(reference.config)
+    shortest = front(reference.config).min_samples
     return Prepared(
         checkpoint=checkpoint,
         make_graph=lambda: make_graph(checkpoint, bool(extractor.do_normalize)),
         input_names=INPUT_NAMES,
         rows=list(_rows(checkpoint, reference, extractor, shortest)),
         limits=Limits(sample_rate_hz=SAMPLE_RATE_HZ, min_samples=shortest),
+        real_inputs=RealInputs(*clips()),
     )
 
 

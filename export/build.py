@@ -1,27 +1,95 @@
-"""A prepared checkpoint to an ONNX file that passed the gate, and its manifest."""
+"""A prepared checkpoint to an ONNX file that passed its gates, and its manifest."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
 
 from ensemble.labels import EMOTIONS, coverage
 from export import onnx_file, parity
+from export.errors import ExportError
+from export.gate import Gate, judge
 from export.hub_progress import Progress
-from export.manifest import Manifest
+from export.int8 import quantize
+from export.manifest import Manifest, Precision
 from export.prepared import Prepared
 
 
-def build(prepared: Prepared, file: Path, tolerance: float, progress: Progress) -> Manifest:
-    """Write the graph to `file`, pass it through the gate and describe it.
+def build(
+    prepared: Prepared,
+    file: Path,
+    tolerance: float,
+    progress: Progress,
+    precision: Precision = "fp32",
+    gated: bool = True,
+) -> Manifest:
+    """Write the graph to `file`, pass it through the gates and describe it.
+
+    Args:
+        prepared: the checkpoint.
+        file: the ONNX file to write.
+        tolerance: how far a probability of the float32 graph may be off the checkpoint's.
+        progress: is told each stage in a line.
+        precision: `auto` falls back to float32 where int8 changes the answers too much.
+        gated: false publishes int8 whatever it does to the answers, to measure its speed.
 
     Raises:
-        ExportError: it differs from the checkpoint by more than `tolerance`.
+        ExportError: the answers are not what they must be.
     """
     progress("writing the ONNX graph")
     onnx_file.write(prepared.make_graph(), prepared.input_names, file)
     progress(f"comparing ONNX Runtime with PyTorch on {len(prepared.rows)} inputs")
     result = parity.check(file, prepared.rows, tolerance)
     progress(f"largest difference {result.max_abs_diff:.1e}, allowed {tolerance:g}")
-    return describe(prepared, result)
+    manifest = dataclasses.replace(describe(prepared, result), requested=precision)
+    if precision == "fp32":
+        return manifest
+    try:
+        gate = _to_int8(prepared, file, progress, gated)
+    except ExportError as error:
+        if precision == "int8":
+            raise
+        progress(f"staying at fp32: {error}")
+        return manifest
+    return dataclasses.replace(manifest, precision="int8", gate=gate.figures())
+
+
+def _to_int8(prepared: Prepared, file: Path, progress: Progress, gated: bool) -> Gate:
+    """Replace the float32 graph in `file` by an int8 one that passes the gate.
+
+    An audio model's convolutions cost the most accuracy: if it fails, again without them.
+    """
+    candidate, inputs = file.with_name(f".{file.name}"), prepared.real_inputs
+    try:
+        for convolutions in (True, False) if prepared.checkpoint.branch == "audio" else (True,):
+            write_int8(prepared, candidate, convolutions)
+            progress(f"comparing int8 with fp32 on {len(inputs.judged)} real inputs")
+            gate = judge(file, candidate, inputs.judged, inputs.data)
+            progress(gate.summary)
+            if gate.passed or not gated:
+                candidate.replace(file)
+                return gate
+        raise gate.refusal("int8")
+    finally:
+        candidate.unlink(missing_ok=True)
+
+
+def write_int8(prepared: Prepared, file: Path, convolutions: bool = True) -> None:
+    """Write the int8 graph, with scales from real inputs and the parity gate's."""
+    graph = prepared.make_graph()
+    # Tones, noise, silence and random tokens as well: real users send more than is shipped.
+    rows = [*prepared.real_inputs.calibration, *(row.values for row in prepared.rows)]
+    quantize(graph, lambda module: _run(module, rows), convolutions)
+    onnx_file.write(graph, prepared.input_names, file)
+
+
+def _run(graph: Any, rows: Sequence[npt.NDArray[Any]]) -> None:
+    for row in rows:
+        width = torch.tensor([[len(row)]], dtype=torch.int32)
+        graph(torch.from_numpy(row), width, width)
 
 
 def describe(prepared: Prepared, result: parity.Parity) -> Manifest:

@@ -1,14 +1,17 @@
-"""Which frames of a padded batch are real, and the audio layers that must know it.
+"""The convolutions of Wav2Vec2's kind over the clips of a batch, packed one after another.
 
-Three kinds of layers look beyond one frame: the group norm of the first convolution (over
-all time), the positional convolution and attention. Each gets its mask here; everything
-else in a Wav2Vec2-like model works frame by frame.
+A convolution over time is a matrix product with the windows of its input. Clips lie in one
+stream, each in a slot of whole output frames, so that every layer's windows of one clip start
+at the beginning of its slot; windows that reach from one slot into the next are never read.
 """
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn import functional
+
+from export.packing import Packing
 
 
 def conv_frames(samples: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
@@ -17,30 +20,101 @@ def conv_frames(samples: torch.Tensor, kernel: int, stride: int) -> torch.Tensor
     return (torch.div(samples - kernel, stride, rounding_mode="trunc") + 1).clamp(min=1)
 
 
-class FrameMask:
-    """The mask of the batch that is running, shared by the layers that need it."""
+@dataclass(frozen=True)
+class Front:
+    """The sizes of the convolutions, first to last."""
 
-    def __init__(self) -> None:
-        self.first_frames = torch.zeros(0)  # [B, 1], real frames after the first convolution
-        self.valid = torch.zeros(0)  # [B, F], true for real frames after the last one
-        self.attention_bias = torch.zeros(0)  # [B, 1, 1, F], 0 for real frames, else the lowest
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
 
-    def set_valid(self, valid: torch.Tensor) -> None:
-        """Set the mask [B, F] of the frames that the encoder gets."""
-        self.valid = valid
-        bias = torch.zeros_like(valid, dtype=torch.float32)
-        bias = bias.masked_fill(~valid, torch.finfo(torch.float32).min)
-        self.attention_bias = bias.unsqueeze(1).unsqueeze(1)
+    @property
+    def min_samples(self) -> int:
+        """The shortest clip that makes one frame."""
+        samples = 1
+        for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
+            samples = (samples - 1) * stride + kernel
+        return samples
 
-    def silence_padding(self, _module: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-        """Pre-hook of a convolution over [B, C, F]: padding is zero, as beyond a lone clip's end.
+    @property
+    def spare_frames(self) -> int:
+        """How many frames a clip's slot is longer than the clip, so that its windows fit."""
+        hop = math.prod(self.strides)
+        return math.ceil((self.min_samples - hop) / hop)
 
-        Zeroed here and not earlier, because a batch norm in between would shift it again.
+    @property
+    def first_frames_per_frame(self) -> int:
+        """How many frames of the first convolution become one of the last."""
+        return math.prod(self.strides[1:])
+
+    def frames(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return how many frames come out of so many samples, at least 1."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            samples = conv_frames(samples, kernel, stride)
+        return samples
+
+
+class Convolutions(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """The feature extractor of a model, whose layers it takes over."""
+
+    def __init__(self, extractor: Any, front: Front) -> None:
+        super().__init__()
+        self.front = front
+        first, *others = extractor.conv_layers
+        self.first = _First(first)
+        self.others = torch.nn.ModuleList([Windowed(layer) for layer in others])
+
+    def forward(self, rows: torch.Tensor, samples: torch.Tensor) -> tuple[torch.Tensor, Packing]:
+        """Run over rows [B, S], of which the first `samples` [B] count; the rest is zero.
+
+        Returns:
+            The frames [N, C] of all clips, packed, and their packing.
         """
-        return (args[0].masked_fill(~self.valid.unsqueeze(1), 0.0),)
+        frames = self.front.frames(samples)
+        slots = frames + self.front.spare_frames
+        per_frame = self.front.first_frames_per_frame
+        first_frames = conv_frames(samples, self.front.kernels[0], self.front.strides[0])
+        hidden = self.first(rows, first_frames, Packing(slots * per_frame))
+        for layer in self.others:
+            hidden = layer(hidden)
+        packing, slot_start = Packing(frames), torch.cumsum(slots, dim=0) - slots
+        positions = torch.arange(frames.max()).unsqueeze(0)
+        index = packing.pack(slot_start.unsqueeze(1) + positions)
+        return hidden[index], packing
+
+    def width(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return how wide [] rows must be for clips of `samples` [B]: the longest slot, padded."""
+        slot = (self.front.frames(samples) + self.front.spare_frames).max()
+        # One more frame: the norm's windows may lie beyond the slot.
+        windows = (slot + 1) * self.front.first_frames_per_frame
+        return (windows - 1) * self.front.strides[0] + self.front.kernels[0]
 
 
-class MaskedGroupNormConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+class _First(torch.nn.Module):  # type: ignore[misc]
+    """The convolution over samples, which has one input channel."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        kernel, self.stride = layer.conv.kernel_size[0], layer.conv.stride[0]
+        grouped = isinstance(getattr(layer, "layer_norm", None), torch.nn.GroupNorm)
+        self.norm = _GroupNormed(layer) if grouped else Windowed(layer)
+        self.grouped = grouped
+        self.register_buffer("taps", torch.eye(kernel).unsqueeze(1))
+
+    def forward(self, rows: torch.Tensor, frames: torch.Tensor, slots: Packing) -> torch.Tensor:
+        """Return [F, C] for all slots; `frames` [B] of each row are its clip's own."""
+        rows = rows.unsqueeze(1)
+        windows = torch.nn.functional.conv1d(rows, self.taps, stride=self.stride).transpose(1, 2)
+        positions = torch.arange(slots.counts.max()).unsqueeze(0)
+        row_start = torch.arange(slots.counts.shape[0]).unsqueeze(1) * windows.shape[1]
+        index = slots.pack(row_start + positions)  # of each slot's windows in [B * F0]
+        if self.grouped:
+            out: torch.Tensor = self.norm(windows, frames, index)
+        else:
+            out = self.norm.of_windows(windows.flatten(0, 1)[index])
+        return out
+
+
+class _GroupNormed(torch.nn.Module):  # type: ignore[misc]
     """The first convolution and its group norm (one group a channel) as one product.
 
     The input has one channel, so mean and variance of every output channel follow from the
@@ -48,30 +122,64 @@ class MaskedGroupNormConv(torch.nn.Module):  # type: ignore[misc]  # torch is un
     own frames only, in two passes and in float64, so that quiet channels keep their digits.
     """
 
-    def __init__(self, layer: Any, mask: FrameMask) -> None:
+    def __init__(self, layer: Any) -> None:
         super().__init__()
-        self.mask = mask
         self.norm = layer.layer_norm
         self.activation = layer.activation
         self.weight = layer.conv.weight  # [C, 1, K]; a bias would cancel in the norm
-        self.stride = layer.conv.stride[0]
-        self.register_buffer("taps", torch.eye(self.weight.shape[-1]).unsqueeze(1))
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return [B, C, F] of samples [B, 1, S]."""
-        windows = functional.conv1d(samples, self.taps, stride=self.stride)  # [B, K, F]
-        centred, covariance = self._statistics(windows)
+    def forward(
+        self, windows: torch.Tensor, frames: torch.Tensor, index: torch.Tensor
+    ) -> torch.Tensor:
+        """Return [F, C] of windows [B, F0, K], at `index` [F] of the flattened B * F0."""
+        rows, width = windows.shape[0], windows.shape[1]
+        centred, covariance = self._statistics(windows, frames)
         weight = self.weight.squeeze(1)  # [C, K]
         wide = weight.double()
         variance = (torch.matmul(wide, covariance) * wide).sum(dim=-1, keepdim=True)  # [B, C, 1]
         gain = self.norm.weight.unsqueeze(1) / torch.sqrt(variance + self.norm.eps).float()
-        return self.activation(torch.matmul(weight * gain, centred) + self.norm.bias.unsqueeze(1))
+        # Each clip has weights of its own: a clip's windows meet only its block of them.
+        mine = torch.div(index, width, rounding_mode="trunc").unsqueeze(1) == torch.arange(rows)
+        packed = centred.flatten(0, 1)[index].unsqueeze(1) * mine.unsqueeze(2).float()
+        weights = (weight * gain).transpose(1, 2).flatten(0, 1)  # [B * K, C]
+        product = torch.matmul(packed.flatten(1), weights)  # [F, C]
+        normed: torch.Tensor = self.activation(product + self.norm.bias)
+        return normed
 
-    def _statistics(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the windows less their mean [B, K, F], and their covariance [B, K, K]."""
-        frames = self.mask.first_frames.unsqueeze(1)  # [B, 1, 1]
-        padding = torch.arange(windows.shape[-1]) >= frames  # [B, 1, F]
-        mean = windows.double().masked_fill(padding, 0.0).sum(dim=-1, keepdim=True) / frames
+    def _statistics(
+        self, windows: torch.Tensor, frames: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the windows less their clip's mean, and the covariances [B, K, K]."""
+        count = frames.unsqueeze(1).unsqueeze(1)  # [B, 1, 1]
+        padding = (torch.arange(windows.shape[1]) >= frames.unsqueeze(1)).unsqueeze(2)
+        mean = windows.double().masked_fill(padding, 0.0).sum(dim=1, keepdim=True) / count
         centred = (windows.double() - mean).masked_fill(padding, 0.0)
-        covariance = torch.matmul(centred, centred.transpose(1, 2)) / frames
+        covariance = torch.matmul(centred.transpose(1, 2), centred) / count
         return windows - mean.float(), covariance
+
+
+class Windowed(torch.nn.Module):  # type: ignore[misc]
+    """A convolution [F, C] to [F', D] as a product, with the layer's norm and activation."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        conv = layer.conv
+        self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
+        self.product = torch.nn.Linear(self.kernel * conv.in_channels, conv.out_channels)
+        self.product.weight = torch.nn.Parameter(conv.weight.transpose(1, 2).flatten(1))
+        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+        self.product.bias = torch.nn.Parameter(bias)
+        self.norm = getattr(layer, "layer_norm", torch.nn.Identity())
+        self.activation = layer.activation
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the frames whose windows lie wholly inside `hidden`."""
+        frames = torch.div(hidden.shape[0] - self.kernel, self.stride, rounding_mode="trunc") + 1
+        starts = torch.arange(frames).unsqueeze(1) * self.stride
+        windows = hidden[starts + torch.arange(self.kernel)]  # [F', K, C]
+        return self.of_windows(windows.flatten(1))
+
+    def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
+        """Return [F', D] of windows [F', K * C]."""
+        out: torch.Tensor = self.activation(self.norm(self.product(windows)))
+        return out

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 Branch = Literal["text", "audio"]
 Weights = Literal["hub", "starter", "local"]
+Precision = Literal["auto", "fp32", "int8"]
+"""`auto` is the lowest precision that passes the gate."""
 
 FILE_NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 """Raised when graphs are written, or version folders laid out, in another way: what was
 published in an older one is then published anew."""
 
@@ -19,6 +21,9 @@ published in an older one is then published anew."""
 @dataclass(frozen=True)
 class Manifest:
     """Where a version's weights come from, what it predicts and how exactly.
+
+    `parity` compares the float32 graph with the checkpoint, `gate` a lower precision with
+    float32; `requested` is what the precision was chosen by.
 
     `files` maps `<model>/<file>` to its SHA-256. `version` is the number that Triton knows
     it by, None while it is not published (a starter as shipped).
@@ -38,6 +43,8 @@ class Manifest:
     pad_id: int | None = None
     sample_rate_hz: int | None = None
     min_samples: int | None = None
+    gate: dict[str, Any] | None = None
+    requested: Precision = "fp32"
     version: int | None = None
     created_at: str | None = None
     format: int = FORMAT

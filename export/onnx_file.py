@@ -28,6 +28,7 @@ def write(graph: Any, input_names: list[str], file: Path) -> None:
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
+            custom_opsets={"com.microsoft": 1},
         )
 
 

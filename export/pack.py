@@ -1,4 +1,4 @@
-"""Makes the starter checkpoints servable without torch: graph.onnx and manifest.json.
+"""Makes the starter checkpoints servable without torch: their graphs and manifest.json.
 
 Run it again whenever a starter's weights, or the way graphs are written, change.
 """
@@ -13,46 +13,91 @@ from typing import get_args
 
 import onnx
 
+from ensemble.audio import decode
 from export import manifest as manifests
 from export import onnx_file, parity
-from export.build import describe
+from export.build import describe, write_int8
 from export.checkpoint import read
+from export.gate import Gate, judge
 from export.hub_progress import Progress
-from export.manifest import Branch, Manifest
-from export.prepared import prepare
+from export.manifest import Branch
+from export.prepared import Prepared, RealInputs, prepare
 from export.run import DEFAULT_TOLERANCE
 from export.shared_weights import share
-from export.starter import FILES, GRAPH, STARTERS, WEIGHTS, name, revision
+from export.starter import FILES, GRAPH, GRAPH_INT8, STARTERS, WEIGHTS, name, revision
+from export.text_branch import encoded
 
 
-def pack(branch: Branch, folder: Path, tolerance: float, progress: Progress) -> Manifest:
-    """Write graph.onnx and manifest.json beside the checkpoint in `folder`.
+def pack(
+    branch: Branch, folder: Path, tolerance: float, progress: Progress, judged: str = ""
+) -> None:
+    """Write the graphs and manifest.json beside the checkpoint in `folder`.
+
+    Args:
+        branch: text or audio.
+        folder: the starter's.
+        tolerance: how far a probability of graph.onnx may be off the checkpoint's.
+        progress: is told each stage in a line.
+        judged: real inputs to judge int8 by, see `--text-data` and `--audio-data`; or empty.
 
     Raises:
         ExportError: the packed graph differs from the checkpoint; nothing is written.
     """
     progress(f"{folder}: running the checkpoint over the test cases")
     prepared = prepare(read(branch, folder))
+    if judged:
+        prepared = dataclasses.replace(prepared, real_inputs=_real_inputs(prepared, judged))
     with tempfile.TemporaryDirectory() as name_of_work:
         work = Path(name_of_work)
-        onnx_file.write(prepared.make_graph(), prepared.input_names, work / "model.onnx")
-        packed = share(onnx.load(work / "model.onnx"), folder / WEIGHTS)
-        (work / GRAPH).write_bytes(packed.SerializeToString(deterministic=True))
         shutil.copyfile(folder / WEIGHTS, work / WEIGHTS)
+        onnx_file.write(prepared.make_graph(), prepared.input_names, work / "model.onnx")
+        _share(work / "model.onnx", work / GRAPH)
         result = parity.check(work / GRAPH, prepared.rows, tolerance)
+        write_int8(prepared, work / "model.onnx")
+        _share(work / "model.onnx", work / GRAPH_INT8)
+        inputs = prepared.real_inputs
+        gate = judge(work / GRAPH, work / GRAPH_INT8, inputs.judged, inputs.data)
         shutil.copyfile(work / GRAPH, folder / GRAPH)
-    hashes = {file: manifests.sha256(folder / file) for file in FILES[branch]}
+        (folder / GRAPH_INT8).unlink(missing_ok=True)
+        if gate.passed:
+            shutil.copyfile(work / GRAPH_INT8, folder / GRAPH_INT8)
+    _describe(prepared, result, gate, folder)
+    progress(f"off by {result.max_abs_diff:.1e} at most; int8: {gate.summary}")
+    if not gate.passed:
+        progress("int8 has not passed the gate: left out")
+
+
+def _share(model: Path, packed: Path) -> None:
+    """Write the graph with its weights taken from the file beside it where that has them."""
+    graph = share(onnx.load(model), packed.with_name(WEIGHTS))
+    packed.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _describe(prepared: Prepared, result: parity.Parity, gate: Gate, folder: Path) -> None:
+    branch = prepared.checkpoint.branch
+    files = [file for file in FILES[branch] if (folder / file).exists()]
+    hashes = {file: manifests.sha256(folder / file) for file in files}
     manifest = dataclasses.replace(
         describe(prepared, result),
         name=name(branch),
         revision=revision(hashes),
         weights="starter",
         files=hashes,
+        gate=gate.figures() if gate.passed else None,
     )
     (folder / manifests.FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    size_mb = (folder / GRAPH).stat().st_size / 1e6
-    progress(f"{folder / GRAPH}: {size_mb:.2f} MB, off by {result.max_abs_diff:.1e} at most")
-    return manifest
+
+
+def _real_inputs(prepared: Prepared, judged: str) -> RealInputs:
+    """Return the usual inputs to calibrate with, and the named ones to judge by."""
+    ours = prepared.real_inputs
+    if prepared.tokenizer is not None:
+        lines = Path(judged).read_text(encoding="utf-8").splitlines()
+        texts = [line.split("\t")[0] for line in lines]
+        return RealInputs(ours.calibration, encoded(prepared.tokenizer, texts), Path(judged).name)
+    files = sorted(Path().glob(judged))
+    clips = [decode(file.read_bytes()) for file in files]
+    return RealInputs(ours.calibration, clips, f"{len(clips)} recordings, {Path(judged).name}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,9 +108,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--starters", type=Path, default=STARTERS, help="folder of the starters")
     parser.add_argument("--tolerance", type=float, default=DEFAULT_TOLERANCE)
+    parser.add_argument(
+        "--text-data", default="", help="judge int8 by this file: a sentence a line, up to a tab"
+    )
+    parser.add_argument(
+        "--audio-data", default="", help="judge int8 by these recordings: a pattern, as 'clips/*'"
+    )
     options = parser.parse_args(arguments)
+    judged = {"text": options.text_data, "audio": options.audio_data}
     for branch in options.branches:
-        pack(branch, options.starters / branch, options.tolerance, _say)
+        pack(branch, options.starters / branch, options.tolerance, _say, judged[branch])
 
 
 def _say(line: str) -> None:

@@ -1,9 +1,10 @@
 """A checkpoint made ready for export, the same for both branches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from export.checkpoint import Checkpoint
@@ -21,6 +22,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class RealInputs:
+    """Token ids or samples [n] of real sentences or recordings, for a lower precision.
+
+    Its scales come from `calibration`; `judged` are others, on which it is compared.
+    """
+
+    calibration: Sequence[npt.NDArray[Any]]
+    judged: Sequence[npt.NDArray[Any]]
+    data: str = "the sentences and recordings of export/samples"
+
+
+@dataclass(frozen=True)
 class Prepared:
     """All that writing and judging a graph takes; `make_graph` loads a copy of its own."""
 
@@ -29,6 +42,7 @@ class Prepared:
     input_names: list[str]
     rows: list[Row]
     limits: Limits
+    real_inputs: RealInputs
     tokenizer: Tokenizer | None = None
 
 

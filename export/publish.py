@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from export import manifest as manifests
 from export.errors import ExportError
-from export.manifest import FORMAT, Branch, Manifest
+from export.manifest import FORMAT, Branch, Manifest, Precision
 from export.versions import (
     MODELS,
     cannot_write,
@@ -117,11 +117,18 @@ def staged(repository: Path, branch: Branch) -> Iterator[Stage]:
 
 
 def find(
-    repository: Path, branch: Branch, *, name: str, revision: str | None, weights: str
+    repository: Path,
+    branch: Branch,
+    *,
+    name: str,
+    revision: str | None,
+    weights: str,
+    requested: Precision,
 ) -> Manifest | None:
     """Return the newest published version of a checkpoint, None if there is none.
 
-    `revision` None means whatever revision was published last.
+    `revision` None means whatever revision was published last, `requested` what its precision
+    was chosen by.
     """
     classifier = repository / MODELS[branch][-1]
     for version in sorted(versions(classifier), reverse=True):
@@ -130,7 +137,7 @@ def find(
         except (FileNotFoundError, ValueError):
             continue
         same = (manifest.name, manifest.weights, manifest.format) == (name, weights, FORMAT)
-        same = same and revision in (None, manifest.revision)
+        same = same and revision in (None, manifest.revision) and manifest.requested == requested
         if same and all(is_published(repository, version, file) for file in manifest.files):
             return dataclasses.replace(manifest, version=version)
     return None

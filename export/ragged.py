@@ -9,7 +9,11 @@ import torch
 
 
 def pad_rows(
-    flat: torch.Tensor, length: torch.Tensor, stride: torch.Tensor, pad: float, shortest: int
+    flat: torch.Tensor,
+    length: torch.Tensor,
+    stride: torch.Tensor,
+    pad: float,
+    shortest: int | torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rebuild the padded batch.
 
@@ -18,7 +22,7 @@ def pad_rows(
         length: [B, 1] int32; held to 1..stride, so that a wrong one reads no other row.
         stride: [B, 1] int32, summing up to T.
         pad: fills up short rows.
-        shortest: the least width, for models that cannot take less.
+        shortest: the least width.
 
     Returns:
         rows [B, L] and valid [B, L], true where a row has its own values.

@@ -11,7 +11,7 @@ from export.checkpoint import read
 from export.errors import ExportError
 from export.hub import fetch
 from export.hub_progress import Progress
-from export.manifest import Branch, Manifest, Weights
+from export.manifest import Branch, Manifest, Precision, Weights
 from export.publish import staged
 
 DEFAULTS: dict[Branch, tuple[str, str]] = {
@@ -34,6 +34,8 @@ def export_checkpoint(
     *,
     weights: Literal["hub", "local"],
     tolerance: float = DEFAULT_TOLERANCE,
+    precision: Precision = "auto",
+    gated: bool = True,
     progress: Progress,
 ) -> Manifest:
     """Publish a checkpoint, if its graph passes the parity gate.
@@ -45,6 +47,8 @@ def export_checkpoint(
         repository: where Triton's models lie; the version goes to `<model>/<version>/`.
         weights: where `source` is.
         tolerance: how far a probability may be off the checkpoint's.
+        precision: the graph's; `auto` takes int8 where its answers agree with float32's.
+        gated: false publishes int8 whatever it does to the answers, to measure its speed.
         progress: is told each stage in a line.
 
     Raises:
@@ -59,7 +63,8 @@ def export_checkpoint(
     progress(f"loading {source} and running it over the test cases")
     prepared = prepare(checkpoint)
     with staged(repository, branch) as stage:
-        manifest = build(prepared, stage.classifier / "model.onnx", tolerance, progress)
+        file = stage.classifier / "model.onnx"
+        manifest = build(prepared, file, tolerance, progress, precision, gated)
         name, commit = origin(source, folder, weights)
         manifest = dataclasses.replace(manifest, name=name, revision=commit, weights=weights)
         if prepared.tokenizer:

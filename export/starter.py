@@ -14,16 +14,18 @@ from tokenizers import Tokenizer
 
 from export import manifest as manifests
 from export.errors import ExportError
-from export.manifest import Branch, Manifest
+from export.manifest import Branch, Manifest, Precision
 from export.publish import find, staged
 
 STARTERS = Path(__file__).parent / "starters"
 GRAPH = "graph.onnx"
+GRAPH_INT8 = "graph.int8.onnx"  # there if it passed the gate: then the manifest has its figures
 WEIGHTS = "model.safetensors"
 FILES: dict[Branch, tuple[str, ...]] = {
-    "text": (GRAPH, WEIGHTS, "tokenizer.json"),
-    "audio": (GRAPH, WEIGHTS),
+    "text": (GRAPH, GRAPH_INT8, WEIGHTS, "tokenizer.json"),
+    "audio": (GRAPH, GRAPH_INT8, WEIGHTS),
 }
+"""What a manifest lists of the files that there are."""
 
 
 def name(branch: Branch) -> str:
@@ -37,31 +39,49 @@ def revision(hashes: Mapping[str, str]) -> str:
     return "sha256:" + hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
-def publish_starter(branch: Branch, repository: Path, starters: Path = STARTERS) -> Manifest:
+def publish_starter(
+    branch: Branch, repository: Path, starters: Path = STARTERS, precision: Precision = "auto"
+) -> Manifest:
     """Publish the shipped checkpoint, or return its manifest if it is published already.
 
     Raises:
-        ExportError: its files are missing or do not belong together, or the disk is full.
+        ExportError: its files are missing or do not belong together, it has not passed the
+            gate of the precision, or the disk is full.
     """
     folder = starters / branch
-    manifest = _checked(branch, folder)
+    manifest, graph = _in_precision(_checked(folder), precision)
     published = find(
-        repository, branch, name=manifest.name, revision=manifest.revision, weights="starter"
+        repository,
+        branch,
+        name=manifest.name,
+        revision=manifest.revision,
+        weights="starter",
+        requested=precision,
     )
     if published:
         return published
     with staged(repository, branch) as stage:
-        shutil.copyfile(folder / GRAPH, stage.classifier / "model.onnx")
+        shutil.copyfile(folder / graph, stage.classifier / "model.onnx")
         shutil.copyfile(folder / WEIGHTS, stage.classifier / WEIGHTS)
         if branch == "text":
             stage.write_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), manifest)
         return stage.commit(manifest)
 
 
-def _checked(branch: Branch, folder: Path) -> Manifest:
+def _in_precision(manifest: Manifest, precision: Precision) -> tuple[Manifest, str]:
+    """Return the manifest of the graph to publish, and its file."""
+    manifest = dataclasses.replace(manifest, requested=precision)
+    if manifest.gate is None and precision == "int8":
+        raise ExportError(f"{manifest.name} has not passed the gate of int8: choose auto or fp32")
+    if manifest.gate is None or precision == "fp32":
+        return dataclasses.replace(manifest, gate=None), GRAPH
+    return dataclasses.replace(manifest, precision="int8"), GRAPH_INT8
+
+
+def _checked(folder: Path) -> Manifest:
     try:
         manifest = manifests.read(folder)
-        hashes = {file: manifests.sha256(folder / file) for file in FILES[branch]}
+        hashes = {file: manifests.sha256(folder / file) for file in manifest.files}
     except FileNotFoundError as error:
         raise ExportError(
             f"{error.filename} is missing: run from a complete checkout, or make it again with "

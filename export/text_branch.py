@@ -1,6 +1,6 @@
 """What exporting a text checkpoint takes: its graph, its limits and what to compare with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from ensemble.labels import coverage, projection
 from export.checkpoint import Checkpoint
 from export.errors import ExportError
 from export.loading import load_model, load_tokenizer
-from export.prepared import Limits, Prepared
+from export.prepared import Limits, Prepared, RealInputs
+from export.real_inputs import sentences
 from export.rows import Row
 from export.text_graph import INPUT_NAMES, TextGraph
 
@@ -47,8 +48,19 @@ def prepare(checkpoint: Checkpoint) -> Prepared:
         input_names=INPUT_NAMES,
         rows=rows,
         limits=Limits(max_tokens=max_tokens, pad_id=int(tokenizer.pad_token_id)),
+        real_inputs=_real_inputs(published),
         tokenizer=published,
     )
+
+
+def _real_inputs(tokenizer: Tokenizer) -> RealInputs:
+    calibration, judged = sentences()
+    return RealInputs(encoded(tokenizer, calibration), encoded(tokenizer, judged))
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+    """Return the token ids [n] of each text, cut off where the tokenizer says so."""
+    return [np.array(tokenizer.encode(text).ids) for text in texts]
 
 
 def make_graph(checkpoint: Checkpoint, pad_id: int) -> TextGraph:

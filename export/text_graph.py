@@ -7,13 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from export.packed_bert import PackedBert, is_packable
 from export.ragged import pad_rows
 
 INPUT_NAMES = ["input_ids", "length", "input_ids_stride"]
 
 
 class TextGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Any AutoModelForSequenceClassification, unchanged, behind a ragged batch."""
+    """Any AutoModelForSequenceClassification behind a ragged batch.
+
+    BERT's and RoBERTa's kind run packed, without work on padding, and take `model` over;
+    others run as they are, padded.
+    """
 
     def __init__(
         self,
@@ -23,9 +28,8 @@ class TextGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
         pad_id: int,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model = PackedBert(model) if is_packable(model.config) else _Padded(model)
         self.pad_id = pad_id
-        self.takes_token_types = "token_type_ids" in inspect.signature(model.forward).parameters
         self.register_buffer("projection", torch.from_numpy(projection))
         self.register_buffer("coverage", torch.from_numpy(coverage))
 
@@ -34,9 +38,22 @@ class TextGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return probabilities [B, 7] and coverage [B, 7] of ids [T], length and stride [B, 1]."""
         rows, valid = pad_rows(input_ids, length, stride, pad=self.pad_id, shortest=1)
+        probabilities = torch.softmax(self.model(rows, valid), dim=-1) @ self.projection
+        return probabilities, self.coverage.expand(length.shape[0], -1)
+
+
+class _Padded(torch.nn.Module):  # type: ignore[misc]
+    """The model as it is, with the mask it takes."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.classifier = model
+        self.takes_token_types = "token_type_ids" in inspect.signature(model.forward).parameters
+
+    def forward(self, rows: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, labels] of ids and mask [B, L]."""
         inputs = {"input_ids": rows, "attention_mask": valid.to(torch.int64)}
         if self.takes_token_types:
             inputs["token_type_ids"] = torch.zeros_like(rows)
-        logits = self.model(**inputs).logits
-        probabilities = torch.softmax(logits, dim=-1) @ self.projection
-        return probabilities, self.coverage.expand(length.shape[0], -1)
+        logits: torch.Tensor = self.classifier(**inputs).logits
+        return logits

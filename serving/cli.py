@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from export.errors import ExportError
-from export.manifest import Branch, Manifest
+from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
@@ -87,6 +87,10 @@ def export(
     tolerance: Annotated[
         float, typer.Option(help="largest difference of a probability from PyTorch's")
     ] = DEFAULT_TOLERANCE,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="of the graph; auto is int8 if its answers agree (NEUROSENSE_PRECISION)"),
+    ] = None,
     starter: Annotated[
         bool, typer.Option("--starter", help="publish the shipped starter weights of both instead")
     ] = False,
@@ -110,12 +114,13 @@ def export(
         raise typer.BadParameter("say what the checkpoint is for: --branch text or --branch audio")
     if source is None and revision is not None:
         raise typer.BadParameter("--revision belongs to a SOURCE; the defaults have their own")
+    chosen = precision or settings.precision
     if starter:
-        manifests = {name: publish_starter(name, target) for name in MODELS}
+        manifests = {name: publish_starter(name, target, precision=chosen) for name in MODELS}
     else:
-        manifests = _export(source, branch, revision, target, tolerance)
+        manifests = _export(source, branch, revision, target, tolerance, chosen)
     for name, manifest in manifests.items():
-        _say(f"{name}: version {manifest.version} in {target}")
+        _say(f"{name}: version {manifest.version} ({manifest.precision}) in {target}")
     if len(manifests) == len(MODELS):
         render(target, manifests, settings)
         _say(f"{target} is complete: any Triton can serve it")
@@ -127,6 +132,7 @@ def _export(
     revision: str | None,
     repository: Path,
     tolerance: float,
+    precision: Precision,
 ) -> dict[Branch, Manifest]:
     install_export_tools(_say)
     wanted: dict[Branch, tuple[str, str | None]] = (
@@ -140,6 +146,7 @@ def _export(
             repository,
             weights="local" if Path(checkpoint).is_dir() else "hub",
             tolerance=tolerance,
+            precision=precision,
             progress=_say,
         )
         for name, (checkpoint, wanted_revision) in wanted.items()
@@ -155,7 +162,9 @@ def _announce(settings: Settings, manifests: dict[Branch, Manifest]) -> None:
         f"127.0.0.1:{settings.triton_grpc_port} (gRPC)"
     )
     for branch, manifest in manifests.items():
-        _console.print(f"  {branch:6} {manifest.name} ({manifest.weights} weights)")
+        _console.print(
+            f"  {branch:6} {manifest.name} ({manifest.weights} weights, {manifest.precision})"
+        )
     _console.print("Ctrl-C stops everything.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from export.errors import ExportError
 from export.hub import cached, fetch, reachable
 from export.hub_progress import Progress
-from export.manifest import Branch, Manifest
+from export.manifest import Branch, Manifest, Weights
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint, origin
 from export.starter import publish_starter
@@ -29,7 +29,7 @@ def provide(branch: Branch, settings: Settings, say: Progress) -> Manifest:
     if named is not None:
         return _named(branch, named, settings, say)
     if settings.weights == "starter":
-        return publish_starter(branch, settings.repository)
+        return publish_starter(branch, settings.repository, precision=settings.precision)
     name, revision = DEFAULTS[branch]
     try:
         return _from_hub(branch, name, revision, settings, say)
@@ -41,7 +41,7 @@ def provide(branch: Branch, settings: Settings, say: Progress) -> Manifest:
             f"         Why: {error}\n"
             "         They are real but much weaker; NEUROSENSE_WEIGHTS=hub makes this an error."
         )
-        return publish_starter(branch, settings.repository)
+        return publish_starter(branch, settings.repository, precision=settings.precision)
 
 
 def _named(branch: Branch, checkpoint: str, settings: Settings, say: Progress) -> Manifest:
@@ -50,19 +50,25 @@ def _named(branch: Branch, checkpoint: str, settings: Settings, say: Progress) -
         name, _, revision = checkpoint.partition("@")
         return _from_hub(branch, name, revision or None, settings, say)
     name, digest = origin(checkpoint, folder, "local")
-    published = find(settings.repository, branch, name=name, revision=digest, weights="local")
+    published = _published(branch, name, digest, "local", settings)
     if published is not None:
         return published
     install_export_tools(say)
     return export_checkpoint(
-        branch, checkpoint, None, settings.repository, weights="local", progress=say
+        branch,
+        checkpoint,
+        None,
+        settings.repository,
+        weights="local",
+        precision=settings.precision,
+        progress=say,
     )
 
 
 def _from_hub(
     branch: Branch, name: str, revision: str | None, settings: Settings, say: Progress
 ) -> Manifest:
-    published = find(settings.repository, branch, name=name, revision=revision, weights="hub")
+    published = _published(branch, name, revision, "hub", settings)
     if published is not None:
         return published
     say(f"Looking for {name} on the hub ...")
@@ -74,7 +80,26 @@ def _from_hub(
     fetch(name, revision, say)  # before the tools: a missing id should not cost their download
     install_export_tools(say)
     return export_checkpoint(
-        branch, name, revision, settings.repository, weights="hub", progress=say
+        branch,
+        name,
+        revision,
+        settings.repository,
+        weights="hub",
+        precision=settings.precision,
+        progress=say,
+    )
+
+
+def _published(
+    branch: Branch, name: str, revision: str | None, weights: Weights, settings: Settings
+) -> Manifest | None:
+    return find(
+        settings.repository,
+        branch,
+        name=name,
+        revision=revision,
+        weights=weights,
+        requested=settings.precision,
     )
 
 

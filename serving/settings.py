@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from export.manifest import Precision
 from serving.errors import ServingError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,11 @@ class Settings(BaseSettings):
     )
     audio_checkpoint: str | None = Field(
         None, description="another audio checkpoint: a hub id, `id@revision`, or a folder"
+    )
+    precision: Precision = Field(
+        "auto",
+        description="of the classifiers: `fp32`, `int8`, or `auto`: int8 where at least 99 % of "
+        "labels agree with fp32 on real inputs, else fp32",
     )
     state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         PROJECT / ".neurosense",

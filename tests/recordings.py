@@ -1,13 +1,14 @@
 """Recordings for tests: a person reading, and sounds made when they are needed."""
 
 import io
-from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
+
+from export.real_inputs import RECORDINGS
 
 Samples = npt.NDArray[np.float32]
 
@@ -49,10 +50,6 @@ def av_encoded(samples: Samples, rate_hz: int, container: str, codec: str) -> by
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             output.mux(packet)
     return file.getvalue()
-
-
-RECORDINGS = sorted((Path(__file__).parents[1] / "benchmarks" / "recordings").glob("*.flac"))
-"""A person reading; benchmarks/recordings/README.md says who and what."""
 
 
 def speech(index: int = 0, rate_hz: int = 16_000) -> Samples:

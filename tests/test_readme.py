@@ -13,7 +13,7 @@ import api.settings
 import serving.settings
 import ui.settings
 from tests.conftest import Stack
-from tests.recordings import RECORDINGS
+from export.real_inputs import RECORDINGS
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

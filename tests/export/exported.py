@@ -6,7 +6,8 @@ from typing import Any
 
 import onnxruntime
 
-from export.manifest import Branch, Manifest
+from export.manifest import Branch, Manifest, Precision
+from export.publish import find
 from export.run import export_checkpoint
 
 AUDIO_KINDS: dict[str, dict[str, Any]] = {
@@ -54,7 +55,14 @@ class Exported:
     session: onnxruntime.InferenceSession
 
 
-def export(branch: Branch, folder: Path, repository: Path, tolerance: float = 1e-4) -> Manifest:
+def export(
+    branch: Branch,
+    folder: Path,
+    repository: Path,
+    tolerance: float = 1e-4,
+    precision: Precision = "fp32",
+    gated: bool = True,
+) -> Manifest:
     return export_checkpoint(
         branch,
         str(folder),
@@ -62,8 +70,17 @@ def export(branch: Branch, folder: Path, repository: Path, tolerance: float = 1e
         repository,
         weights="local",
         tolerance=tolerance,
+        precision=precision,
+        gated=gated,
         progress=lambda _: None,
     )
+
+
+def found(
+    repository: Path, branch: Branch, *, name: str, revision: str | None, weights: str
+) -> Manifest | None:
+    """Return the newest fp32 version of a checkpoint."""
+    return find(repository, branch, name=name, revision=revision, weights=weights, requested="fp32")
 
 
 def open_graph(repository: Path, manifest: Manifest) -> onnxruntime.InferenceSession:

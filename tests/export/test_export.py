@@ -13,14 +13,13 @@ from ensemble.labels import EMOTIONS
 from ensemble.tokenizing import TextTokenizer
 from export.errors import ExportError
 from export.manifest import sha256
-from export.publish import find
 from tests.export.checkpoints import (
     MAX_TOKENS,
     audio_checkpoint,
     change_config,
     text_checkpoint,
 )
-from tests.export.exported import Exported, export, open_graph
+from tests.export.exported import Exported, export, found, open_graph
 
 
 @pytest.mark.parametrize("kind", ["roberta", "bert", "distilbert"])
@@ -68,10 +67,17 @@ def test_manifest_describes_the_files_beside_it(bert: Path, tmp_path: Path) -> N
     written = json.loads((repository / "text_classifier/2/manifest.json").read_text())
     assert written["files"] == second.files
     assert written["weights"] == "local"
-    found = find(repository, "text", name="bert", revision=second.revision, weights=second.weights)
-    assert found == second
-    assert find(repository, "text", name="bert", revision="other", weights="local") is None
-    assert find(repository, "text", name="bert", revision=None, weights="hub") is None
+    newest = found(
+        repository,
+        "text",
+        name="bert",
+        revision=second.revision,
+        weights=second.weights,
+        requested="fp32",
+    )
+    assert newest == second
+    assert found(repository, "text", name="bert", revision="other", weights="local") is None
+    assert found(repository, "text", name="bert", revision=None, weights="hub") is None
 
 
 def test_min_samples_is_the_receptive_field(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from export import audio_branch, audio_graph, ragged, text_branch
+from export import audio_branch, frames, ragged, text_branch
 from export.errors import ExportError
 from tests.export.checkpoints import audio_checkpoint
 from tests.export.exported import export
@@ -22,17 +22,13 @@ def refused(branch: Any, folder: Path, repository: Path) -> str:
 def test_group_norm_over_padding_is_found(
     wav2vec2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    masked = audio_graph._mask_layers
+    statistics = frames._GroupNormed._statistics
 
-    def only_the_encoder(base: Any, mask: Any) -> None:
-        untouched = base.feature_extractor.conv_layers[0]
-        masked(base, mask)
-        base.feature_extractor.conv_layers[0] = untouched
+    def over_everything(self: Any, windows: Any, counts: Any) -> Any:
+        return statistics(self, windows, torch.full_like(counts, windows.shape[1]))
 
-    monkeypatch.setattr(audio_graph, "_mask_layers", only_the_encoder)
-    message = refused("audio", wav2vec2, tmp_path / "repository")
-    assert "in a batch of" in message
-    assert "0.0001" in message
+    monkeypatch.setattr(frames._GroupNormed, "_statistics", over_everything)
+    assert "0.0001" in refused("audio", wav2vec2, tmp_path / "repository")
 
 
 def test_unmasked_attention_is_found(

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from export.manifest import Manifest, read
-from export.publish import find, staged
+from export.publish import staged
 from export.starter import publish_starter
+from tests.export.exported import found
 
 
 def manifest_of(name: str) -> Manifest:
@@ -31,11 +32,11 @@ def publish(repository: Path, name: str) -> Manifest:
 
 
 def test_versions_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
-    assert find(tmp_path, "audio", name="a", revision=None, weights="local") is None
+    assert found(tmp_path, "audio", name="a", revision=None, weights="local") is None
     assert [publish(tmp_path, name).version for name in "aba"] == [1, 2, 3]
-    found = find(tmp_path, "audio", name="a", revision="1", weights="local")
-    assert found is not None
-    assert found.version == 3
+    newest = found(tmp_path, "audio", name="a", revision="1", weights="local")
+    assert newest is not None
+    assert newest.version == 3
     assert read(tmp_path / "audio_classifier/2").name == "b"
 
 
@@ -43,9 +44,9 @@ def test_incomplete_version_is_not_found(tmp_path: Path) -> None:
     publish(tmp_path, "a")
     publish(tmp_path, "a")
     (tmp_path / "audio_classifier/2/model.onnx").unlink()
-    found = find(tmp_path, "audio", name="a", revision=None, weights="local")
-    assert found is not None
-    assert found.version == 1
+    newest = found(tmp_path, "audio", name="a", revision=None, weights="local")
+    assert newest is not None
+    assert newest.version == 1
 
 
 def fail_half_way(repository: Path) -> None:

@@ -1,0 +1,166 @@
+"""Static int8: matrix products of unsigned 8-bit inputs with signed 7-bit weights.
+
+All scales are constants or a row's own, so a neighbour in a batch cannot move an answer as it
+would with scales taken from the batch. Three known remedies keep the answers:
+
+- Channels that range widely are divided, and their weights multiplied, before rounding:
+  SmoothQuant, https://arxiv.org/abs/2211.10438
+- The few channels that weigh most are left out and multiplied in float32: LLM.int8(),
+  https://arxiv.org/abs/2208.07339
+- Rows of a convolution's windows, silent or loud, are first brought to a mean square of 1.
+
+Weights have 7 bits, because AVX2's product of bytes adds two of them into 16 bits and
+saturates (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html,
+"reduce_range"). So the same integers come out on every machine.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from export.frames import Windowed
+from export.int8_operators import LEVELS, Normalize, Product, Quantize
+
+_WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
+_LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
+_LEAST_SHARE = 0.03  # of the work; a convolution below would cost accuracy and save nothing
+_SMOOTHING = 0.65  # measured on the text starter: 0.5 to 0.9 were tried
+_WIDE_CHANNELS = 16
+_CLIPPED = 1e-4  # share of a normalized row's values that may be cut off
+
+
+class Seen:
+    """The least and greatest input of each channel, and the work of a layer."""
+
+    def __init__(self, normalized: bool) -> None:
+        self.normalized = normalized
+        self.low: Any = 0.0
+        self.high: Any = 0.0
+        self.work = 0
+
+    def see(self, layer: Any, values: torch.Tensor) -> None:
+        """Widen the ranges [K] to hold `values` [..., K]."""
+        rows = values.flatten(0, -2)
+        self.work += rows.shape[0] * layer.weight.numel()
+        if self.normalized:
+            rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
+            flat = rows.flatten().sort().values
+            cut = int(_CLIPPED * len(flat) / 2)
+            rows = rows.clamp(flat[cut], flat[-1 - cut])
+        self.low = torch.minimum(rows.amin(dim=0), torch.as_tensor(self.low))
+        self.high = torch.maximum(rows.amax(dim=0), torch.as_tensor(self.high))
+
+
+def quantize(graph: Any, run: Callable[[Any], None], convolutions: bool = True) -> None:
+    """Replace the graph's large linear layers by int8 ones, in place.
+
+    Args:
+        graph: the module that will be exported.
+        run: calls the graph on the inputs to calibrate with.
+        convolutions: whether those of an audio model are replaced as well.
+    """
+    with _watched(graph) as seen:
+        run(graph)
+    total = sum(layer.work for layer in seen.values())
+    for parent, name, layer in list(_products(graph)):
+        if not seen[layer].normalized:
+            setattr(parent, name, Int8Linear(layer, seen[layer]))
+        elif convolutions and seen[layer].work >= _LEAST_SHARE * total:
+            setattr(parent, name, Int8Windows(layer, seen[layer]))
+
+
+class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Stands in for a linear layer, [..., K] to [..., N]."""
+
+    def __init__(self, layer: Any, seen: Seen) -> None:
+        super().__init__()
+        weight = layer.weight.detach().t()  # [K, N]
+        reach = torch.maximum(seen.high, -seen.low).clamp(min=1e-5)
+        weigh = weight.abs().amax(dim=1).clamp(min=1e-5)
+        wide = (reach * weigh).topk(min(_WIDE_CHANNELS, len(reach))).indices.sort().values
+        factor = reach**_SMOOTHING / weigh ** (1 - _SMOOTHING)
+        kept = torch.ones_like(reach)
+        kept[wide] = 0.0
+        self.register_buffer("wide", wide)
+        self.register_buffer("wide_weight", weight[wide].contiguous())
+        self.register_buffer("gain", kept / factor)  # of each channel; none of the wide ones
+        scaled = weight * (factor * kept).unsqueeze(1)
+        low, high = (
+            float(end) for end in ((seen.low * self.gain).min(), (seen.high * self.gain).max())
+        )
+        self.product = _Rounded(scaled, layer.bias.detach(), low, high)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the integer product of the most channels, plus the wide ones' product."""
+        wide = torch.matmul(inputs[..., self.wide], self.wide_weight)
+        product: torch.Tensor = self.product(inputs * self.gain)
+        return product + wide
+
+
+class Int8Windows(torch.nn.Module):  # type: ignore[misc]
+    """Stands in for a convolution's product, windows [F, K] to [F, N]."""
+
+    def __init__(self, layer: Any, seen: Seen) -> None:
+        super().__init__()
+        self.register_buffer("ones", torch.ones(layer.in_features))
+        self.register_buffer("bias", layer.bias.detach())
+        weight = layer.weight.detach().t()
+        low, high = float(seen.low.min()), float(seen.high.max())
+        self.product = _Rounded(weight, torch.zeros(layer.out_features), low, high)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Return the integer product of the normalized rows, brought back to their size."""
+        normalized, inverse = Normalize.apply(windows, self.ones)
+        product: torch.Tensor = self.product(normalized)
+        return product / inverse + self.bias
+
+
+class _Rounded(torch.nn.Module):  # type: ignore[misc]
+    """An integer product with constant scales, [..., K] to [..., N]."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, low: float, high: float) -> None:
+        super().__init__()
+        low, high = min(low, 0.0), max(high, 0.0)  # 0 must be one of the levels
+        scale = max(high - low, 1e-6) / LEVELS
+        weight_scale = weight.abs().amax(dim=0).clamp(min=1e-9) / _WEIGHT_MAX
+        rounded = torch.round(weight / weight_scale).to(torch.int8)
+        self.register_buffer("scale", torch.tensor(scale))
+        self.register_buffer("zero", torch.tensor(round(-low / scale), dtype=torch.uint8))
+        self.register_buffer("weight", rounded.contiguous())
+        self.register_buffer("weight_scale", weight_scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Round the inputs to integers and multiply those."""
+        integers = Quantize.apply(inputs, self.scale, self.zero)
+        product: torch.Tensor = Product.apply(
+            integers, self.weight, self.scale, self.weight_scale, self.zero, self.bias
+        )
+        return product
+
+
+def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
+    """Yield the linear layers worth replacing, with the module and attribute they are at."""
+    for parent in graph.modules():
+        for name, layer in parent.named_children():
+            is_linear = isinstance(layer, torch.nn.Linear)
+            if is_linear and min(layer.in_features, layer.out_features) >= _LEAST_FEATURES:
+                yield parent, name, layer
+
+
+@contextmanager
+def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
+    """Record the ranges of each layer's inputs while the graph runs."""
+    seen = {layer: Seen(isinstance(parent, Windowed)) for parent, _, layer in _products(graph)}
+    hooks = [
+        layer.register_forward_pre_hook(lambda module, args: seen[module].see(module, args[0]))
+        for layer in seen
+    ]
+    try:
+        with torch.no_grad():
+            yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()

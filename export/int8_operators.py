@@ -1,0 +1,72 @@
+"""The operators of an int8 graph, for the exporter and, the same, in torch.
+
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+"""
+
+from typing import Any
+
+import torch
+
+LEVELS = 255  # of an input: 0 to 255
+_EPSILON = 1e-12  # a row of zeros stays one; quieter rows than a whisper keep their digits
+
+
+class Quantize(torch.autograd.Function):  # type: ignore[misc]  # torch is untyped here
+    """Float32 values, a scale and a zero point to uint8."""
+
+    @staticmethod
+    def forward(
+        _context: Any, values: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor
+    ) -> torch.Tensor:
+        """Round to the nearest level."""
+        return torch.clamp(torch.round(values / scale) + zero, 0, LEVELS).to(torch.uint8)
+
+    @staticmethod
+    def symbolic(g: Any, values: Any, scale: Any, zero: Any) -> Any:
+        """Emit QuantizeLinear."""
+        made = g.op("QuantizeLinear", values, scale, zero)
+        return made.setType(values.type().with_dtype(torch.uint8))
+
+
+class Product(torch.autograd.Function):  # type: ignore[misc]
+    """An integer product, its scales and its bias in one operator."""
+
+    @staticmethod
+    def forward(_context: Any, *inputs: torch.Tensor) -> torch.Tensor:
+        """Return [..., N] of uint8 [..., K], int8 [K, N], scale, scales [N], zero, bias [N]."""
+        integers, weight, scale, weight_scale, zero, bias = inputs
+        centred = integers.float() - zero.float()
+        return torch.matmul(centred, weight.float()) * (scale * weight_scale) + bias
+
+    @staticmethod
+    def symbolic(g: Any, *inputs: Any) -> Any:
+        """Emit MatMulIntegerToFloat."""
+        integers, weight, scale, weight_scale, zero, bias = inputs
+        none = g.op("prim::Constant")
+        none.setType(torch._C.OptionalType.ofTensor())
+        arguments = (integers, weight, scale, weight_scale, zero, none, bias)
+        made = g.op("com.microsoft::MatMulIntegerToFloat", *arguments)
+        shape = [*integers.type().varyingSizes()[:-1], bias.type().sizes()[0]]
+        return made.setType(integers.type().with_dtype(torch.float32).with_sizes(shape))
+
+
+class Normalize(torch.autograd.Function):  # type: ignore[misc]
+    """Rows brought to a mean square of 1."""
+
+    @staticmethod
+    def forward(
+        _context: Any, rows: torch.Tensor, _ones: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows [F, K], and what each was multiplied by [F, 1]."""
+        inverse = torch.rsqrt((rows * rows).mean(dim=-1, keepdim=True) + _EPSILON)
+        return rows * inverse, inverse
+
+    @staticmethod
+    def symbolic(g: Any, rows: Any, ones: Any) -> Any:
+        """Emit SimplifiedLayerNormalization, which gives both."""
+        attributes = {"axis_i": -1, "epsilon_f": _EPSILON, "stash_type_i": 1, "outputs": 2}
+        normalized, inverse = g.op("SimplifiedLayerNormalization", rows, ones, **attributes)
+        return (
+            normalized.setType(rows.type()),
+            inverse.setType(rows.type().with_sizes([*rows.type().varyingSizes()[:-1], 1])),
+        )
