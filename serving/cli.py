@@ -18,6 +18,7 @@ from serving.provision import install_export_tools, provide
 from serving.repository import render
 from serving.settings import Settings
 from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
+from serving.triton import has_gpu
 
 app = typer.Typer(
     name="neurosense",
@@ -60,7 +61,7 @@ def serve() -> None:
         with state_lock(settings.state_dir):
             check_ports(settings)
             manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
-            render(settings.repository, manifests, settings)
+            render(settings.repository, manifests, settings, gpu=has_gpu())
             check_ports(settings)  # again: an export takes minutes
             with running(settings, _say) as children:
                 _announce(settings, manifests)

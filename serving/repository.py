@@ -24,19 +24,26 @@ def read_config(path: Path) -> Any:
     return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
 
 
-def render(repository: Path, manifests: Mapping[Branch, Manifest], settings: Settings) -> None:
+def render(
+    repository: Path, manifests: Mapping[Branch, Manifest], settings: Settings, gpu: bool = True
+) -> None:
     """Make `repository` servable.
 
     Args:
         repository: where the versions were published.
         manifests: the version that each branch serves.
         settings: limits of the decoder and the fusion strategy.
+        gpu: whether it will be served from one; without, clips are classified one by one.
     """
     pins = {model: manifests[branch].version for branch in MODELS for model in MODELS[branch]}
     for source in sorted(path.parent for path in SOURCE.glob("*/config.pbtxt")):
         config = read_config(source / "config.pbtxt")
         _pin(config, pins, manifests)
         _apply_settings(config, settings)
+        if not gpu and config.name == "audio_classifier":
+            # On a CPU one clip keeps all cores busy: gathered ones would only wait for each
+            # other, and their attention work on padding (measured: benchmarks/README.md).
+            config.ClearField("dynamic_batching")
         _write_model(repository / source.name, source, config)
         if source.name not in pins:  # else its versions were published, and stay as they are
             _write_version(repository / source.name / "1", source / "1")

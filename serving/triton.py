@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+import onnxruntime
+
 from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
@@ -94,6 +96,11 @@ class Triton:
             "--exit-timeout-secs=4",
             *ports,
         ]
+
+
+def has_gpu() -> bool:
+    """Return whether the classifiers of this installation run on a GPU."""
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def _wheel_folder() -> Path:

@@ -1,8 +1,12 @@
-"""Batching never changes an answer: 32 lengths at once, alone, and in PyTorch."""
+"""Batching never changes an answer: 32 lengths at once, alone, and in PyTorch.
+
+Served as on a GPU, where clips are batched too, in both precisions.
+"""
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +20,18 @@ import tritonclient.grpc as triton
 import export.starters
 from ensemble.audio import decode
 from ensemble.labels import projection
-from tests.conftest import Stack
+from export.gate import LARGEST_MEAN_ABS_DIFF
+from export.manifest import Precision
+from export.publish import MODELS
+from export.starter import publish_starter
+from serving.ports import free_ports
+from serving.repository import render
+from serving.settings import Settings
+from serving.triton import Triton
 from tests.recordings import encoded, voice
 
 COUNT = 32
-TOLERANCE = 1e-4
+TOLERANCES: dict[str, float] = {"fp32": 1e-4, "int8": 1e-3}
 STARTERS = Path(export.starters.__file__).parent
 Floats = npt.NDArray[np.float32]
 
@@ -30,6 +41,46 @@ WORDS = (  # noqa: SIM905
 ).split()
 SENTENCES = [" ".join((WORDS * 8)[: 1 + 3 * n]) for n in range(COUNT)]
 SECONDS = np.linspace(0.1, 20, COUNT)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A Triton with the starters in one precision."""
+
+    triton_grpc: str
+    precision: Precision
+
+    @property
+    def tolerance(self) -> float:
+        """How far a batched answer may be off the one that was given alone."""
+        return TOLERANCES[self.precision]
+
+    def assert_near(self, answer: Floats, reference: Floats) -> None:
+        """Compare with PyTorch: to the tolerance at fp32, by the gate's mean at int8."""
+        if self.precision == "fp32":
+            np.testing.assert_allclose(answer, reference, rtol=0, atol=self.tolerance)
+        assert np.abs(answer - reference).mean() <= LARGEST_MEAN_ABS_DIFF
+
+
+@pytest.fixture(scope="module", params=TOLERANCES)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("batched")
+    precision: Precision = request.param
+    manifests = {
+        branch: publish_starter(branch, folder / "models", precision=precision) for branch in MODELS
+    }
+    render(folder / "models", manifests, Settings())
+    http_port, grpc_port, metrics_port = free_ports(3)
+    with Triton(
+        folder / "models",
+        http_port=http_port,
+        grpc_port=grpc_port,
+        metrics_port=metrics_port,
+        log_path=folder / "triton.log",
+    ) as running:
+        yield Served(running.grpc_url, precision)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +131,11 @@ def executions(client: Any, model: str, items: int = 0) -> tuple[int, int]:
         time.sleep(0.05)
 
 
-def assert_batched_exactly(stack: Stack, branch: str, name: str, items: Sequence[bytes]) -> Floats:
+def assert_batched_exactly(
+    served: Served, branch: str, name: str, items: Sequence[bytes]
+) -> Floats:
     """Check batched against alone, and that batches were formed; return the answers [32, 7]."""
-    client = triton.InferenceServerClient(stack.triton_grpc)
+    client = triton.InferenceServerClient(served.triton_grpc)
     classifier = f"{branch}_classifier"
     start, _ = executions(client, classifier)
     expected = alone(client, f"emotion_{branch}", name, items)
@@ -91,47 +144,49 @@ def assert_batched_exactly(stack: Stack, branch: str, name: str, items: Sequence
     answered, executions_after = executions(client, classifier, start + 2 * COUNT)
     assert answered - start == 2 * COUNT
     assert executions_after - executions_before < COUNT
-    np.testing.assert_allclose(answers, expected, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=served.tolerance)
     assert (answers.argmax(axis=1) == expected.argmax(axis=1)).all()
     return answers
 
 
-def test_sentences(stack: Stack) -> None:
-    answers = assert_batched_exactly(stack, "text", "TEXT", [s.encode() for s in SENTENCES])
+def test_sentences(served: Served) -> None:
+    answers = assert_batched_exactly(served, "text", "TEXT", [s.encode() for s in SENTENCES])
     folder = STARTERS / "text"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         folder, torch_dtype=torch.float32
     ).eval()
-    for sentence, answer in zip(SENTENCES, answers, strict=True):
+    references = []
+    for sentence in SENTENCES:
         with torch.inference_mode():
             logits = model(**tokenizer(sentence, truncation=True, return_tensors="pt")).logits
-        reference = logits.softmax(-1).numpy() @ projection(model.config.id2label)
-        np.testing.assert_allclose(answer, reference[0], rtol=0, atol=TOLERANCE)
+        references.append(logits.softmax(-1).numpy() @ projection(model.config.id2label))
+    served.assert_near(answers, np.concatenate(references))
 
 
-def test_clips(stack: Stack, clips: list[bytes]) -> None:
-    answers = assert_batched_exactly(stack, "audio", "AUDIO", clips)
+def test_clips(served: Served, clips: list[bytes]) -> None:
+    answers = assert_batched_exactly(served, "audio", "AUDIO", clips)
     folder = STARTERS / "audio"
     extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
     model = transformers.AutoModelForAudioClassification.from_pretrained(
         folder, torch_dtype=torch.float32
     ).eval()
-    for clip, answer in zip(clips, answers, strict=True):
+    references = []
+    for clip in clips:
         inputs = extractor(decode(clip), sampling_rate=16_000, return_tensors="pt")
         with torch.inference_mode():
             logits = model(**inputs).logits
-        reference = logits.softmax(-1).numpy() @ projection(model.config.id2label)
-        np.testing.assert_allclose(answer, reference[0], rtol=0, atol=TOLERANCE)
+        references.append(logits.softmax(-1).numpy() @ projection(model.config.id2label))
+    served.assert_near(answers, np.concatenate(references))
 
 
 def test_a_batch_that_the_client_made_is_answered_row_by_row(
-    stack: Stack, clips: list[bytes]
+    served: Served, clips: list[bytes]
 ) -> None:
-    client = triton.InferenceServerClient(stack.triton_grpc)
+    client = triton.InferenceServerClient(served.triton_grpc)
     rows = [clips[3], clips[0], clips[9]]
     tensor = triton.InferInput("AUDIO", [len(rows), 1], "BYTES")
     tensor.set_data_from_numpy(np.array(rows, dtype=np.object_)[:, None])
     batch = client.infer("emotion_audio", [tensor]).as_numpy("PROBABILITIES")
     expected = alone(client, "emotion_audio", "AUDIO", rows)
-    np.testing.assert_allclose(batch, expected, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(batch, expected, rtol=0, atol=served.tolerance)

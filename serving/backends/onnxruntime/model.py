@@ -86,6 +86,9 @@ def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     given = {name: value["string_value"] for name, value in parameters.items()}
     options.intra_op_num_threads = int(given.get("intra_op_thread_count", "0"))
     options.enable_cpu_mem_arena = given.get("enable_mem_arena", "1") == "1"
+    for name, value in given.items():
+        if name.startswith("session."):  # ONNX Runtime's own configuration entries
+            options.add_session_config_entry(name, value)
     return options
 
 
