@@ -27,8 +27,8 @@ format: .venv/dev  ## let ruff rewrite the layout of the code
 export: .venv/export  ## download, check and publish the two published checkpoints
 	$(BIN)/neurosense export
 
-bench: .venv/run  ## measure the three ensembles with perf_analyzer
-	$(BIN)/python -m benchmarks.service
+bench: .venv/bench  ## measure models, service, other servers and growth: about 15 minutes
+	$(BIN)/python -m benchmarks
 
 starters: .venv/dev  ## rebuild the starters' graphs from their checkpoints
 	$(BIN)/python -m export.pack
@@ -55,7 +55,12 @@ clean:  ## remove the environment and everything that running wrote
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/export.txt
 	@touch $@
 
-.venv/dev: requirements/dev.txt .venv/export
+.venv/bench: requirements/bench.txt .venv/export
+	@echo "Installing what measuring needs ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/bench
 	@echo "Installing what the tests need ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@

@@ -1,37 +1,39 @@
 """NVIDIA's perf_analyzer, as the `tritonclient` wheel carries it."""
 
 import csv
-import importlib.util
 import os
 import re
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from benchmarks.analyzer_files import AnalyzerError, analyzer_program
+
 Protocol = Literal["grpc", "http"]
+_WARMING = 2
+"""Requests before the measurement, besides those that may be in flight at once."""
+_LONGEST_WINDOW_S = 20.0
+_EMPTY = "No valid requests recorded"
 _PASS = re.compile(r"Pass \[\d+\] throughput: ([\d.]+)")
 _REQUESTS = re.compile(r"Client: \n\s+Request count: (\d+)")
-# The program asks for them by these names; the wheel of the server has them under others.
-_LIBRARIES = {"libb64.so.0d": "libb64-*.so.0d", "libcudart.so.12": "libcudart-*.so.12*"}
 
 
-class AnalyzerError(Exception):
-    """perf_analyzer could not be found or failed; the message says how."""
+class _WindowTooShortError(AnalyzerError):
+    pass
 
 
 @dataclass(frozen=True)
 class Load:
-    """One measurement: so many requests in flight all the time, for three windows."""
+    """One measurement of three windows: so many in flight all the time, or at a fixed rate."""
 
     model: str
     concurrency: int
+    """Requests in flight; of no meaning with a rate."""
     window_s: float
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,31 @@ class PerfAnalyzer:
         self._environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
 
     def measure(self, load: Load, input_data: Path) -> Latency:
-        """Run one measurement after a few requests that nobody counts."""
+        """Run one measurement after a few requests that nobody counts.
+
+        A window in which nothing ended, because answers come a long batch at a time, is
+        doubled.
+
+        Raises:
+            AnalyzerError: perf_analyzer failed.
+        """
         common = self._common(load, input_data)
+        if load.rate_per_s is None:
+            self._run([*common, "--request-count", str(load.concurrency + _WARMING)])
+        window_s = load.window_s
+        while True:
+            try:
+                return self._windows(common, window_s)
+            except _WindowTooShortError:
+                if window_s > _LONGEST_WINDOW_S:
+                    raise
+                window_s *= 2
+
+    def _windows(self, common: list[str], window_s: float) -> Latency:
         with tempfile.TemporaryDirectory(prefix="neurosense-bench-") as folder:
             report = Path(folder) / "report.csv"
-            self._run([*common, "--request-count", str(2 * load.concurrency)])
             # A wide tolerance makes it three windows always; how much they differ is reported.
-            windows = ["--measurement-interval", str(int(load.window_s * 1000))]
+            windows = ["--measurement-interval", str(int(window_s * 1000))]
             windows += ["--stability-percentage", "100000", "-v", "--verbose-csv"]
             output = self._run([*common, *windows, "-f", str(report)])
             if not report.exists():
@@ -73,13 +93,14 @@ class PerfAnalyzer:
     def _common(self, load: Load, input_data: Path) -> list[str]:
         return [
             *("-m", load.model, "-u", self._url, "-i", self._protocol),
-            *("--concurrency-range", str(load.concurrency), "--max-threads", "4", "--async"),
+            *(_kept_up(load)),
+            *("--max-threads", "4", "--async"),
             *("--input-data", str(input_data)),
         ]
 
     def _run(self, options: list[str]) -> str:
         process = subprocess.Popen(
-            [_program(), *options],
+            [analyzer_program(), *options],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,35 +113,17 @@ class PerfAnalyzer:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        if _EMPTY in output:
+            raise _WindowTooShortError(f"in a window nothing was answered:\n{output[-2000:]}")
         if process.returncode:
             raise AnalyzerError(f"perf_analyzer failed:\n{output[-2000:]}")
         return output
 
 
-@contextmanager
-def analyzer_libraries() -> Iterator[Path]:
-    """Give the libraries that perf_analyzer wants, under the names that it wants."""
-    with tempfile.TemporaryDirectory(prefix="neurosense-bench-libraries-") as folder:
-        for name, pattern in _LIBRARIES.items():
-            found = sorted(_wheel_libraries().glob(pattern))
-            if not found:
-                raise AnalyzerError(f"{pattern} is not in {_wheel_libraries()}")
-            (Path(folder) / name).symlink_to(found[0])
-        yield Path(folder)
-
-
-def _wheel_libraries() -> Path:
-    spec = importlib.util.find_spec("pytriton")
-    if spec is None or spec.origin is None:
-        raise AnalyzerError("nvidia-pytriton, whose libraries perf_analyzer needs, is missing")
-    return Path(spec.origin).parent.parent / "nvidia_pytriton.libs"
-
-
-def _program() -> Path:
-    program = Path(sys.prefix) / "bin" / "perf_analyzer"
-    if not program.exists():
-        raise AnalyzerError(f"{program} is missing: install tritonclient's Linux wheel")
-    return program
+def _kept_up(load: Load) -> tuple[str, str]:
+    if load.rate_per_s is None:
+        return "--concurrency-range", str(load.concurrency)
+    return "--request-rate-range", f"{load.rate_per_s:.3f}"
 
 
 def _latency(report: Path, output: str) -> Latency:

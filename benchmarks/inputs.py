@@ -17,9 +17,9 @@ import soundfile
 
 from ensemble.audio import SAMPLE_RATE_HZ, decode
 from ensemble.errors import InputError
+from export.real_inputs import RECORDINGS
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
-RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.flac"))
 _CLIPS = 16
 _SECONDS = (1.0, 12.0)
 
@@ -42,11 +42,18 @@ def cut_clips(seed: int = 0) -> list[Clip]:
 
     The shipped sentences are put one after another, over and over, and cut anywhere.
     """
-    reading = np.concatenate([decode(path.read_bytes()) for path in RECORDINGS])
+    reading = _reading()
     lengths_s = np.linspace(*_SECONDS, _CLIPS).tolist()
     chance = random.Random(seed)
     chance.shuffle(lengths_s)
     return [_cut(reading, chance.randrange(len(reading)), seconds) for seconds in lengths_s]
+
+
+def equal_clips(seconds: float, count: int) -> list[Clip]:
+    """Return clips that all have the same length, from different places of the reading."""
+    reading = _reading()
+    starts = [number * len(reading) // count for number in range(count)]
+    return [_cut(reading, start, seconds) for start in starts]
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -62,6 +69,10 @@ def read_clips(folder: Path) -> list[Clip]:
     return clips
 
 
+def _reading() -> npt.NDArray[np.float32]:
+    return np.concatenate([decode(path.read_bytes()) for path in RECORDINGS])
+
+
 def _decodable(path: Path) -> Clip | None:
     encoded = path.read_bytes()
     try:
@@ -72,7 +83,7 @@ def _decodable(path: Path) -> Clip | None:
 
 def _cut(reading: npt.NDArray[np.float32], start: int, seconds: float) -> Clip:
     """Return a 16-bit WAV of so many seconds from `start` on, going round at the end."""
-    samples = np.roll(reading, -start)[: round(seconds * SAMPLE_RATE_HZ)]
+    samples = np.resize(np.roll(reading, -start), round(seconds * SAMPLE_RATE_HZ))
     file = io.BytesIO()
     soundfile.write(file, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
     return Clip(file.getvalue(), seconds)

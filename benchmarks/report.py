@@ -1,13 +1,9 @@
 """Measurements as a table for people and as JSON for programs."""
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ _COLUMNS = (
     "in flight",
     "requests",
     "per second",
+    "audio s per s",
     "varied by",
     "p50 ms",
     "p95 ms",
@@ -35,6 +32,11 @@ class Measurement:
     latency: Latency
     batches: dict[str, float]
     """Mean rows of an execution, by the classifier that formed it."""
+    protocol: str = "grpc"
+    rate_per_s: float | None = None
+    """Requests were sent at this rate, not so many kept in flight."""
+    audio_s_per_s: float | None = None
+    """Seconds of speech for each second, None without speech."""
 
 
 def table(measurements: Sequence[Measurement]) -> str:
@@ -58,11 +60,13 @@ def _cells(measurement: Measurement) -> tuple[str, ...]:
         f"{name.removesuffix('_classifier')} {rows:.2f}"
         for name, rows in measurement.batches.items()
     )
+    rate, audio = measurement.rate_per_s, measurement.audio_s_per_s
     return (
-        measurement.model,
-        str(measurement.concurrency),
+        measurement.model + (", HTTP" if measurement.protocol == "http" else ""),
+        str(measurement.concurrency) if rate is None else f"{rate:.2f} per second",
         str(latency.requests),
         f"{latency.per_second:.1f}",
+        "" if audio is None else f"{audio:.1f}",
         f"{latency.spread:.0%}",
         f"{latency.p50_ms:.1f}",
         f"{latency.p95_ms:.1f}",
@@ -78,43 +82,6 @@ def notes(facts: dict[str, Any]) -> list[str]:
         "varied by: the fastest of three windows less the slowest, by their mean",
         "rows per execution: how many requests a classifier took at a time, on average",
     ]
-
-
-def machine() -> dict[str, str]:
-    """Return what the figures depend on besides the code."""
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {_memory()}",
-        "GPU": _gpu(),
-        "versions": ", ".join(
-            [f"Python {platform.python_version()}"]
-            + [f"{name} {version(name)}" for name in ("onnxruntime", "tritonclient")]
-        ),
-    }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
-def _memory() -> str:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{total / 2**30:.0f} GiB memory"
-
-
-def _gpu() -> str:
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "none"
-    return ", ".join(listed.stdout.split("\n")[:-1])
 
 
 def write(folder: Path, measurements: Sequence[Measurement], facts: dict[str, Any]) -> Path:

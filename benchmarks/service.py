@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +10,13 @@ import typer
 from tritonclient.utils import InferenceServerException
 
 from benchmarks import inputs, report
-from benchmarks.analyzer import AnalyzerError, Load, PerfAnalyzer, Protocol, analyzer_libraries
+from benchmarks.analyzer import Load, Protocol
+from benchmarks.analyzer_files import AnalyzerError
 from benchmarks.inputs import Clip
+from benchmarks.machines import machine
+from benchmarks.measurements import analysis
 from benchmarks.report import Measurement
-from benchmarks.server import Server, mean_batches, running_triton, starter_triton
+from benchmarks.server import Server, running_triton, starter_triton
 from serving.errors import ServingError
 
 ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
@@ -57,7 +59,7 @@ def service(
 
     Without `--url` it starts a Triton of its own with the starter weights. What is sent:
     ordinary sentences of 3 to 56 words, and clips of 1 to 12 s cut from recordings of a
-    person reading (benchmarks/recordings), always the same ones.
+    person reading (export/samples/recordings), always the same ones.
 
     Examples:
 
@@ -72,7 +74,7 @@ def service(
     sentences, sounds = inputs.read_sentences(), _sounds(clips)
     _say("Starting Triton ..." if url is None else f"Using the Triton at {url}")
     with starter_triton(protocol) if url is None else running_triton(url, protocol) as server:
-        facts = report.machine() | server.described() | inputs.described(sentences, sounds)
+        facts = machine() | server.described() | inputs.described(sentences, sounds)
         _measure_and_report(_measure(server, loads, sentences, sounds), facts, output)
 
 
@@ -102,16 +104,10 @@ def _sounds(folder: Path | None) -> list[Clip]:
 def _measure(
     server: Server, loads: list[Load], sentences: list[str], sounds: list[Clip]
 ) -> Iterator[Measurement]:
-    with analyzer_libraries() as libraries, tempfile.TemporaryDirectory() as folder:
-        analyzer = PerfAnalyzer(server.url, server.protocol, libraries)
+    with analysis(server, sentences, sounds) as one:
         for number, load in enumerate(loads, 1):
             _say(f"[{number}/{len(loads)}] {load.model}, {load.concurrency} in flight ...")
-            input_data = Path(folder) / f"{load.model}.json"
-            inputs.write_input_data(input_data, load.model, sentences, sounds)
-            before = server.counts()
-            latency = analyzer.measure(load, input_data)
-            batches = mean_batches(before, server.counts())
-            yield Measurement(load.model, load.concurrency, latency, batches)
+            yield one.measure(load)
 
 
 def _measure_and_report(

@@ -26,6 +26,8 @@ class Checkpoint:
     branch: Branch
     folder: Path
     weights: str
+    random: bool = False
+    """Whether its answers mean nothing."""
 
 
 def full_size(branch: Branch, folder: Path, say: Progress) -> Checkpoint:
@@ -45,7 +47,7 @@ def full_size(branch: Branch, folder: Path, say: Progress) -> Checkpoint:
         shutil.rmtree(partial, ignore_errors=True)
         make(branch, _CONFIGS / branch, partial, _extra(branch))
         partial.rename(target)
-    return Checkpoint(branch, target, "random weights of the published architecture")
+    return Checkpoint(branch, target, "random weights of the published architecture", random=True)
 
 
 def _extra(branch: Branch) -> list[Path]:

@@ -10,7 +10,8 @@ from ensemble.audio import SAMPLE_RATE_HZ, decode
 
 _FOLDER = Path(__file__).with_name("samples")
 RECORDINGS = sorted((_FOLDER / "recordings").glob("*.flac"))
-_CUTS = 100
+_CALIBRATION_CUTS = 40
+_JUDGED_CUTS = 100
 _LEVELS = (1.0, 0.3, 0.05)
 _SECONDS = (0.5, 4.0)
 
@@ -32,14 +33,15 @@ def clips() -> tuple[list[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]
     Cuts of different recordings, some of them whispered.
     """
     recordings = [decode(path.read_bytes()) for path in RECORDINGS]
-    return _cuts(np.concatenate(recordings[::2])), _cuts(np.concatenate(recordings[1::2]))
+    first, rest = np.concatenate(recordings[::2]), np.concatenate(recordings[1::2])
+    return _cuts(first, _CALIBRATION_CUTS), _cuts(rest, _JUDGED_CUTS)
 
 
-def _cuts(reading: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+def _cuts(reading: npt.NDArray[np.float32], count: int) -> list[npt.NDArray[np.float32]]:
     """Return pieces of all lengths from anywhere; always the same ones."""
     random = np.random.default_rng(0)
     pieces = []
-    for number in range(_CUTS):
+    for number in range(count):
         length = int(random.uniform(*_SECONDS) * SAMPLE_RATE_HZ)
         start = int(random.integers(0, len(reading) - length))
         level = np.float32(_LEVELS[number % len(_LEVELS)])

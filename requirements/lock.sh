@@ -19,8 +19,12 @@ compile export.txt --extra export --constraint run.txt ../pyproject.toml
 # Which CUDA packages torch wants depends on the wheel: pip asks torch itself.
 sed -i -E '/^(nvidia-|cuda-|triton==)/d' export.txt
 only_new export.txt run.txt
-compile dev.txt --extra dev --constraint run.txt --constraint export.txt ../pyproject.toml
-only_new dev.txt run.txt export.txt
+compile bench.txt --extra bench --constraint run.txt --constraint export.txt ../pyproject.toml
+sed -i -E '/^(nvidia-|cuda-|triton==|neurosense-triton)/d' bench.txt
+only_new bench.txt run.txt export.txt
+compile dev.txt --extra dev --constraint run.txt --constraint export.txt --constraint bench.txt \
+  ../pyproject.toml
+only_new dev.txt run.txt export.txt bench.txt
 for image in api ui steps; do
   compile "$image.txt" --constraint run.txt "$image.in"
 done

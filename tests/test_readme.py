@@ -12,8 +12,8 @@ import pytest
 import api.settings
 import serving.settings
 import ui.settings
-from tests.conftest import Stack
 from export.real_inputs import RECORDINGS
+from tests.conftest import Stack
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -37,7 +37,7 @@ def test_it_measures_a_running_triton(
 ) -> None:
     url = stack.triton_grpc if protocol == "grpc" else stack.triton_http
     target = ["--url", url, "--protocol", protocol, "--model", model]
-    result = measure(*target, "--concurrency", "2", "--seconds", "2", "--output", str(tmp_path))
+    result = measure(*target, "--concurrency", "2", "--seconds", "0.5", "--output", str(tmp_path))
     assert result.returncode == 0, result.stderr
     (written,) = tmp_path.glob("*.json")
     content = json.loads(written.read_text())
@@ -57,7 +57,7 @@ def test_it_measures_a_running_triton(
 
 
 def test_without_an_address_it_starts_a_triton_of_its_own(tmp_path: Path) -> None:
-    options = ["--model", "emotion_text", "--concurrency", "1", "--seconds", "1"]
+    options = ["--model", "emotion_text", "--concurrency", "1", "--seconds", "0.3"]
     result = measure(*options, "--output", str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert "Starting Triton" in result.stderr

@@ -68,12 +68,7 @@ def test_manifest_describes_the_files_beside_it(bert: Path, tmp_path: Path) -> N
     assert written["files"] == second.files
     assert written["weights"] == "local"
     newest = found(
-        repository,
-        "text",
-        name="bert",
-        revision=second.revision,
-        weights=second.weights,
-        requested="fp32",
+        repository, "text", name="bert", revision=second.revision, weights=second.weights
     )
     assert newest == second
     assert found(repository, "text", name="bert", revision="other", weights="local") is None

@@ -1,0 +1,123 @@
+"""`python -m benchmarks`: everything that is measured of this project on a CPU."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tritonclient.utils import InferenceServerException
+
+from benchmarks.analyzer_files import AnalyzerError
+from benchmarks.http_load import LoadError
+from benchmarks.models import WORK
+from benchmarks.peers.errors import PeerError
+from benchmarks.plan import FULL, QUICK, Plan
+from benchmarks.progress import StageProgress
+from export.errors import ExportError
+from serving.errors import ServingError
+
+STAGES = ("models", "service", "peers", "growth")
+_ALL = ",".join(STAGES)
+_RESULTS = Path(__file__).with_name("results")
+_INTERRUPTED = 130
+_FAILURES = (
+    AnalyzerError,
+    ExportError,
+    InferenceServerException,
+    LoadError,
+    PeerError,
+    ServingError,
+)
+
+_Only = Annotated[str, typer.Option(help="stages to run")]
+_Quick = Annotated[bool, typer.Option("--quick", help="few points, three minutes: for trying")]
+_Fresh = Annotated[bool, typer.Option("--fresh", help="measure again what is finished already")]
+_Work = Annotated[Path, typer.Option(help="for checkpoints, graphs and what is finished")]
+_Output = Annotated[
+    Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
+]
+app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@app.command()
+def bench(
+    only: _Only = _ALL,
+    quick: _Quick = False,
+    fresh: _Fresh = False,
+    work: _Work = WORK,
+    output: _Output = _RESULTS,
+) -> None:
+    """Measure the models alone, the service, the usual other servers, and how cost grows.
+
+    Takes about 15 minutes on two cores, besides what is made once (checkpoints, graphs, the
+    other servers' environments). Ctrl-C stops it; the same command goes on from there. Writes
+    results.json, README.md and plots, and prints which targets are reached.
+
+    Examples:
+
+    - `python -m benchmarks --quick` shows in three minutes that everything runs
+
+    - `python -m benchmarks --only service,growth --fresh`
+    """
+    stages = _chosen(only)
+    plan = QUICK if quick else FULL
+    progress = StageProgress({name: plan.minutes[name] for name in stages})
+    try:
+        _run(stages, plan, fresh, work.absolute(), output / _today(quick), progress)
+    except KeyboardInterrupt:
+        progress("Stopped. What is finished is kept: the same command goes on from there")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _chosen(only: str) -> list[str]:
+    named = [name.strip() for name in only.split(",") if name.strip()]
+    if (unknown := set(named) - set(STAGES)) or not named:
+        what = ", ".join(sorted(unknown)) or "nothing"
+        raise typer.BadParameter(f"{what}: choose from {', '.join(STAGES)}")
+    return [name for name in STAGES if name in named]
+
+
+def _today(quick: bool) -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d") + ("-quick" if quick else "")
+
+
+def _run(
+    stages: Sequence[str],
+    plan: Plan,
+    fresh: bool,
+    work: Path,
+    folder: Path,
+    progress: StageProgress,
+) -> None:
+    # Imported here because it takes torch: --help and wrong options are answered at once.
+    from benchmarks import whole_run
+
+    progress("checkpoints, graphs and versions ...")
+    threads = len(os.sched_getaffinity(0))
+    run = whole_run.start(work, plan, threads, fresh, progress)
+    try:
+        for name in stages:
+            progress.begin(name)
+            run.stage(name)
+    finally:
+        run.report(folder)
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1."""
+    stop: Callable[..., object] = signal.default_int_handler
+    # Also Ctrl-C: a shell starts what it puts into the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        app(prog_name="python -m benchmarks")
+    except _FAILURES as error:
+        sys.exit(f"benchmarks: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Finished points on disk, so that a measurement that was stopped goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from benchmarks.points import Measured, Point
+from export import manifest as manifests
+
+_MEASURED = TypeAdapter(Measured)
+_SOURCES = ("contest", "rounds", "rows", "variants", "products", "floors", "operations")
+"""The modules here whose code decides what a figure means."""
+
+
+class Kept:
+    """A file of JSON lines, one for each finished point; others' fingerprints are passed over."""
+
+    def __init__(self, file: Path, fingerprint: str) -> None:
+        self._file = file
+        self._fingerprint = fingerprint
+        self._points: dict[Point, Measured] = {}
+        for line in file.read_text().splitlines() if file.exists() else []:
+            self._read(line)
+
+    def get(self, point: Point) -> Measured | None:
+        """Return what was measured at that point with the same fingerprint, if anything."""
+        return self._points.get(point)
+
+    def add(self, measured: Measured) -> Measured:
+        """Keep a finished point, at once, and return it."""
+        content = {"fingerprint": self._fingerprint, "measured": _MEASURED.dump_python(measured)}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a") as file:
+            # A line of its own even where the last one was cut off.
+            file.write("\n" + json.dumps(content) + "\n")
+        self._points[measured.point] = measured
+        return measured
+
+    def _read(self, line: str) -> None:
+        try:
+            content = json.loads(line)
+        except ValueError:
+            return  # empty, or cut off when a run was killed
+        if content["fingerprint"] == self._fingerprint:
+            measured = _MEASURED.validate_python(content["measured"])
+            self._points[measured.point] = measured
+
+
+def fingerprint(files: Mapping[str, Path], facts: Mapping[str, Any]) -> str:
+    """Return a digest of all that a timing depends on.
+
+    Args:
+        files: the models, by variant: their contents count, not their names.
+        facts: machine, versions of libraries, threads.
+    """
+    code = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in _SOURCES]
+    parts = {
+        "models": {name: manifests.sha256(file) for name, file in files.items()},
+        "facts": dict(facts),
+        "code": hashlib.sha256(b"".join(code)).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

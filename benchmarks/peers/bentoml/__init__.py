@@ -1,0 +1,1 @@
+"""BentoML with adaptive batching and ONNX Runtime."""

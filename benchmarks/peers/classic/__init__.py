@@ -1,0 +1,1 @@
+"""FastAPI with both models in process, as PyTorch pipelines."""

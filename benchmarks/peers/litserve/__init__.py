@@ -1,0 +1,1 @@
+"""LitServe with dynamic batching and ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Ray Serve with dynamic request batching and ONNX Runtime."""
