@@ -48,6 +48,7 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
         tmp_path / "state",
         NEUROSENSE_TEXT_CHECKPOINT=str(text),
         NEUROSENSE_AUDIO_CHECKPOINT=str(audio),
+        NEUROSENSE_PRECISION="fp32",  # the answers are compared with PyTorch's
     )
     process = start_serve(environment, tmp_path / "first.log")
     try:
