@@ -12,14 +12,13 @@ from typing import get_args
 from google.protobuf import text_format
 
 from benchmarks.peers.processes import family
+from benchmarks.server import triton_on_free_ports
 from benchmarks.sources import newest
 from export import manifest as manifests
 from export.manifest import Branch
 from export.versions import MODELS
-from serving.ports import free_ports
 from serving.repository import read_config, render
 from serving.settings import Settings
-from serving.triton import Triton
 
 _DIVIDED = "audio_classifier"
 
@@ -55,14 +54,7 @@ def divided_triton(
         copy = Path(folder) / "model_repository"
         _render(repository, copy)
         _divide(copy / _DIVIDED / "config.pbtxt", division)
-        http_port, grpc_port, metrics_port = free_ports(3)
-        with Triton(
-            copy,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            metrics_port=metrics_port,
-            log_path=Path(folder) / "triton.log",
-        ) as triton:
+        with triton_on_free_ports(copy, Path(folder) / "triton.log") as triton:
             if triton.child is None:
                 raise RuntimeError("a Triton that was entered has a process")
             yield triton.grpc_url, partial(family, triton.child.pid)

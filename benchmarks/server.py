@@ -77,6 +77,18 @@ def mean_batches(before: dict[str, Counts], after: dict[str, Counts]) -> dict[st
     }
 
 
+def triton_on_free_ports(repository: Path, log_path: Path) -> Triton:
+    """Return a Triton that serves a rendered repository, not started yet."""
+    http_port, grpc_port, metrics_port = free_ports(3)
+    return Triton(
+        repository,
+        http_port=http_port,
+        grpc_port=grpc_port,
+        metrics_port=metrics_port,
+        log_path=log_path,
+    )
+
+
 @contextmanager
 def starter_triton(protocol: Protocol) -> Iterator[Server]:
     """Start a Triton of our own on free ports that serves the shipped starter weights."""
@@ -84,14 +96,7 @@ def starter_triton(protocol: Protocol) -> Iterator[Server]:
         repository = Path(folder) / "model_repository"
         manifests = {branch: publish_starter(branch, repository) for branch in MODELS}
         render(repository, manifests, Settings.load())
-        http_port, grpc_port, metrics_port = free_ports(3)
-        with Triton(
-            repository,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            metrics_port=metrics_port,
-            log_path=Path(folder) / "triton.log",
-        ) as triton:
+        with triton_on_free_ports(repository, Path(folder) / "triton.log") as triton:
             url = triton.grpc_url if protocol == "grpc" else triton.http_url
             with running_triton(url, protocol) as server:
                 yield server

@@ -18,16 +18,15 @@ import transformers
 import tritonclient.grpc as triton
 
 import export.starters
+from benchmarks.server import triton_on_free_ports
 from ensemble.audio import decode
 from ensemble.labels import projection
 from export.gate import LARGEST_MEAN_ABS_DIFF
 from export.manifest import Precision
 from export.publish import MODELS
 from export.starter import publish_starter
-from serving.ports import free_ports
 from serving.repository import render
 from serving.settings import Settings
-from serving.triton import Triton
 from tests.recordings import encoded, voice
 
 COUNT = 32
@@ -72,14 +71,7 @@ def served(
         branch: publish_starter(branch, folder / "models", precision=precision) for branch in MODELS
     }
     render(folder / "models", manifests, Settings())
-    http_port, grpc_port, metrics_port = free_ports(3)
-    with Triton(
-        folder / "models",
-        http_port=http_port,
-        grpc_port=grpc_port,
-        metrics_port=metrics_port,
-        log_path=folder / "triton.log",
-    ) as running:
+    with triton_on_free_ports(folder / "models", folder / "triton.log") as running:
         yield Served(running.grpc_url, precision)
 
 
