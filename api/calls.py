@@ -1,6 +1,5 @@
 """Calls of Triton over one gRPC channel, each with a deadline, its errors as ours."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -20,8 +19,6 @@ _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
-_ABANDONED_S = 60.0
-"""How long a call that nobody waits for any more may go on."""
 
 
 class Calls:
@@ -29,7 +26,6 @@ class Calls:
 
     def __init__(self, url: str) -> None:
         self._client = InferenceServerClient(url, channel_args=_CHANNEL_OPTIONS)
-        self._running: set[asyncio.Task[InferResult]] = set()
 
     async def close(self) -> None:
         """Close the channel."""
@@ -38,22 +34,11 @@ class Calls:
     async def infer(self, model: str, tensors: list[InferInput], timeout_s: float) -> InferResult:
         """Return the newest version's answer.
 
-        A call whose time is up is left to itself. Cancelling it, as gRPC's own deadline does,
-        has crashed Triton 2.51 where a step of an ensemble failed at that moment.
+        When the time is up, or whoever waits is cancelled, Triton drops the request's queued work.
         """
         if timeout_s <= 0:
             raise timed_out()
-        limit_s = timeout_s + _ABANDONED_S
-        task = asyncio.create_task(
-            _ours(self._client.infer(model, tensors, client_timeout=limit_s))
-        )
-        # Watched from the start: whoever waits here may be cancelled, too.
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        done, _ = await asyncio.wait({task}, timeout=timeout_s)
-        if not done:
-            raise timed_out()
-        return task.result()
+        return await _ours(self._client.infer(model, tensors, client_timeout=timeout_s))
 
     async def config(self, model: str, version: str, timeout_s: float) -> Any:
         """Return the ModelConfig of a version, "" for the newest."""
@@ -68,11 +53,6 @@ class Calls:
             return bool(await self._client.is_model_ready(model, client_timeout=timeout_s))
         except InferenceServerException:
             return False
-
-    def _forget(self, task: asyncio.Task[InferResult]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # or asyncio complains that nobody looked
 
 
 async def _ours(call: Awaitable[_T]) -> _T:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api import requests
+from api.leaving import unless_left
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
 
@@ -25,7 +26,7 @@ async def analyze_text(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a sentence."""
     started_s = time.perf_counter()
     asked = await requests.read_text(request, service.settings)
-    return await service.single("text", asked, started_s)
+    return await unless_left(request, service.single("text", asked, started_s))
 
 
 @router.post("/audio", openapi_extra=requests.AUDIO_OPENAPI)
@@ -33,7 +34,7 @@ async def analyze_audio(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a recording; `all_scores` has those that the model can express."""
     started_s = time.perf_counter()
     asked = await requests.read_audio(request, service.settings)
-    return await service.single("audio", asked, started_s)
+    return await unless_left(request, service.single("audio", asked, started_s))
 
 
 @router.post("/multimodal", openapi_extra=requests.MULTIMODAL_OPENAPI)
@@ -44,4 +45,4 @@ async def analyze_multimodal(request: Request, service: ServiceDep) -> Multimoda
     """
     started_s = time.perf_counter()
     asked = await requests.read_multimodal(request, service.settings)
-    return await service.multimodal(asked, started_s)
+    return await unless_left(request, service.multimodal(asked, started_s))

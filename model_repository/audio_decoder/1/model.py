@@ -23,5 +23,4 @@ class TritonPythonModel:
         return answer_each(pb_utils, requests, self._decode)
 
     def _decode(self, inputs):
-        handed_through = {"after": inputs["after"]} if "after" in inputs else {}
-        return decode_batch(inputs["AUDIO"].ravel(), self._limits) | handed_through
+        return decode_batch(inputs["AUDIO"].ravel(), self._limits)

@@ -1,0 +1,50 @@
+"""A client that leaves before it is answered: its work ends, and nobody else notices."""
+
+import asyncio
+import socket
+import time
+
+import httpx
+import pytest
+
+from api.models import BranchResult
+from tests.api.asking import FORM
+from tests.api.conftest import Shared
+
+
+@pytest.fixture
+def abandoned(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What became of calls that hang."""
+    seen: list[str] = []
+
+    async def hang(_text: bytes, _timeout_s: float) -> BranchResult:
+        seen.append("started")
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        raise AssertionError
+
+    monkeypatch.setattr(shared.models, "text", hang)
+    return seen
+
+
+def wait_for(seen: list[str], count: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(seen) < count:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.02)
+
+
+def test_its_work_is_cancelled(client: httpx.Client, abandoned: list[str]) -> None:
+    kind = f"Content-Type: {FORM['Content-Type']}"
+    request = (
+        f"POST /analyze/text HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 7\r\n\r\ntext=hm"
+    )
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
+        leaver.sendall(request.encode())
+        wait_for(abandoned, 1)
+    wait_for(abandoned, 2)
+    assert abandoned == ["started", "cancelled"]
+    assert client.get("/health/live").is_success
