@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import VERSION, errors, health, routes
+from api import VERSION, errors, health, history, routes
 from api.body import BodyLimit
+from api.database import Database
 from api.log import PredictionLog
 from api.models import Models
 from api.service import Service
 from api.settings import Settings, load
+from api.spool import Spool
 from api.triton import Triton
 
 Connect = Callable[[Settings], Models]
@@ -20,14 +22,22 @@ def _connect(settings: Settings) -> Models:
     return Triton(settings.triton_grpc_url)
 
 
+def _log(settings: Settings) -> PredictionLog:
+    database = Database(
+        settings.database_url, settings.database_connections, settings.log_timeout_s
+    )
+    spool = Spool(settings.spool_dir, settings.spool_max_bytes)
+    return PredictionLog(database, spool, settings.retention_months)
+
+
 def create_app(settings: Settings | None = None, connect: Connect = _connect) -> FastAPI:
     """Return the application; `connect` opens the models, inside its event loop."""
     chosen = load() if settings is None else settings
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log = PredictionLog(chosen.database_url, chosen.database_connections, chosen.log_timeout_s)
-        await log.open(chosen.database_start_timeout_s)
+        log = _log(chosen)
+        await log.open()
         app.state.service = Service(chosen, connect(chosen), log)
         yield
         await app.state.service.models.close()
@@ -41,6 +51,7 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     )
     app.include_router(health.router)
     app.include_router(routes.router)
+    app.include_router(history.router)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
     return app

@@ -53,6 +53,12 @@ class TooLargeError(ApiError):
     status = 413
 
 
+class NotFoundError(ApiError):
+    """There is no such thing."""
+
+    status = 404
+
+
 class UnavailableError(ApiError):
     """Triton or the database does not answer as it should; worth another try."""
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from api import VERSION
 from api.errors import UnavailableError
-from api.schemas import Health, Live, Problem, Root
+from api.schemas import Health, Live, Problem, Ready, Root
 from api.service import ServiceDep
 
 _TIMEOUT_S = 0.7
@@ -49,11 +49,16 @@ async def live() -> Live:
 @router.get(
     "/health/ready", responses={503: {"model": Problem, "description": "Says what is missing"}}
 )
-async def ready(service: ServiceDep) -> Live:
-    """Answer 200 when every model and the database do."""
-    models, database = await asyncio.gather(
-        service.models.missing(_TIMEOUT_S), service.log.missing(_TIMEOUT_S)
+async def ready(service: ServiceDep) -> Ready:
+    """Answer 200 when every model does and the log takes rows.
+
+    `log` is `degraded` while rows wait on this machine for a database that does not take them.
+    """
+    missing, log = await asyncio.gather(
+        service.models.missing(_TIMEOUT_S), service.log.state(_TIMEOUT_S)
     )
-    if missing := models + database:
+    if log == "full":
+        missing.append("prediction log (its database takes no rows, and its spool is full)")
+    if missing or log == "full":
         raise UnavailableError("not_ready", f"missing: {', '.join(missing)}")
-    return Live(status="ok")
+    return Ready(status="ok", log=log)

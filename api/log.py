@@ -1,150 +1,153 @@
-"""The prediction log: one row for every answer, committed before the answer goes out."""
+"""The prediction log: an answer goes out only when its row is on a disk.
+
+Rows that wait are written together, in one statement. What the database does not take in time
+goes to the spool on this machine, and from there to the database when it is back; `id` and
+`created_at` are the key, so a row that is sent twice is there once.
+"""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
-from psycopg import AsyncConnection, Error, OperationalError
-from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool
-
+from api.database import LARGEST_GROUP, BadRowsError, Database, DatabaseError
+from api.draining import drain
 from api.errors import UnavailableError
-from api.migrations import migrate
-from api.models import Branch
-from api.schemas import Answer
+from api.migrations import MigrationError
+from api.rows import Row
+from api.spool import Spool
 
 logger = logging.getLogger("neurosense.api")
 
-_INSERT = """
-    INSERT INTO emotion_logs (id, modality, top_emotion, confidence, all_scores, latency_ms,
-                              fusion_weights, degraded, models, input_text)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (id) DO NOTHING
-"""
-_CONNECTION: dict[str, Any] = {
-    "autocommit": True,
-    "prepare_threshold": None,  # poolers such as pgbouncer hand every statement to another session
-    "connect_timeout": 3,
-    "tcp_user_timeout": 10_000,  # ms; else a database that vanished holds connections for minutes
-    "application_name": "neurosense-api",
-}
-_NUL_STAND_IN = "\u2400"
+LogState = Literal["ok", "degraded", "full"]
+
+_RETRY_S = 1.0
+_MIGRATION_S = 60.0
+_UPKEEP_S = 6 * 3600.0
+
+
+class _Waiting(NamedTuple):
+    row: Row
+    stored: asyncio.Future[None]
 
 
 class PredictionLog:
-    """Writes rows; a database that goes away costs answers only until it is back."""
+    """Made outside, opened and used inside one event loop."""
 
-    def __init__(self, url: str, connections: int, timeout_s: float) -> None:
-        self._url = url
-        self._timeout_s = timeout_s
-        self._pool = AsyncConnectionPool(
-            url,
-            kwargs=_CONNECTION,
-            min_size=1,
-            max_size=connections,
-            timeout=timeout_s,
-            reconnect_timeout=5,  # then the next request tries anew, instead of ever rarer tries
-            open=False,
-        )
+    def __init__(self, database: Database, spool: Spool, keep_months: int) -> None:
+        self.database = database
+        self._spool = spool
+        self._keep_months = keep_months
+        self._waiting: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._trouble: str | None = "not opened yet"  # why rows go to the spool, or None
+        self._next_upkeep_s = 0.0
 
-    async def open(self, start_timeout_s: float) -> None:
-        """Bring the tables up to date and open the pool.
+    async def open(self) -> None:
+        """Start writing; a database that is away leaves the log degraded until it is back.
 
         Raises:
-            OperationalError: no database within `start_timeout_s`.
+            OSError: the spool's folder cannot be written.
+            MigrationError: the database is not as this version needs it.
         """
-        await _migrate(self._url, time.monotonic() + start_timeout_s)
-        await self._pool.open()
+        await asyncio.to_thread(self._spool.open)
+        await self.database.open()
+        try:
+            await self._prepare()
+        except DatabaseError as error:
+            self._spool_because(f"DATABASE_URL cannot be used: {error}")
+        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._recover())]
 
     async def close(self) -> None:
-        """Close the pool."""
-        await self._pool.close()
+        """Store what waits, and stop."""
+        while self._waiting:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._spool.finish_segment)
+        await self.database.close()
 
-    async def write(
-        self, answer: Answer, fusion_weights: Mapping[Branch, float], input_text: str | None
-    ) -> None:
-        """Commit an answer's row.
+    async def write(self, row: Row) -> None:
+        """Return when the row is durable.
 
         Raises:
-            UnavailableError: `log_unavailable`, within the time-out. If the database is only slow
-                the row may be there all the same.
+            UnavailableError: `log_unavailable`, neither the database nor the spool takes it.
         """
-        row = _row(answer, fusion_weights, input_text)
-        problem = await self._attempt(lambda connection: connection.execute(_INSERT, row))
-        if problem:
-            logger.error("the prediction log cannot be written: %s", problem)
-            raise UnavailableError("log_unavailable", "the prediction log is not available")
+        waiting = _Waiting(row, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._wake.set()
+        await waiting.stored
 
-    async def missing(self, timeout_s: float) -> list[str]:
-        """Return what is not ready, empty if the database answers in time."""
-        attempt = self._attempt(lambda connection: connection.execute("SELECT 1"), timeout_s)
-        return ["database"] if await attempt else []
+    async def state(self, timeout_s: float) -> LogState:
+        """Return how the log is: ok, degraded (rows go to the spool) or full (no row goes)."""
+        if self._trouble is None:
+            with contextlib.suppress(DatabaseError):
+                await self.database.ping(timeout_s)
+                if not await asyncio.to_thread(self._spool.size_bytes):
+                    return "ok"
+        return "full" if await asyncio.to_thread(self._spool.is_full) else "degraded"
 
-    async def _attempt(
-        self,
-        action: Callable[[AsyncConnection], Awaitable[Any]],
-        timeout_s: float | None = None,
-    ) -> str | None:
-        """Run an action; return the kind of problem, or None. Its text may quote user data.
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while group := self._waiting[:LARGEST_GROUP]:
+                problem = await self._store([waiting.row for waiting in group])
+                # Only now: close() waits until nothing waits any more.
+                del self._waiting[: len(group)]
+                for waiting in group:
+                    _tell(waiting.stored, problem)
 
-        Cancelling a statement takes its time if the database hangs: nobody waits for that.
-        """
-        task = asyncio.create_task(self._run(action))
-        done, _ = await asyncio.wait({task}, timeout=timeout_s or self._timeout_s)
-        if not done:
-            task.add_done_callback(_forget)
-            task.cancel()
-            return "no answer in time"
-        error = task.exception()
-        if error is not None and not isinstance(error, Error):
-            raise error
-        return None if error is None else type(error).__name__
-
-    async def _run(self, action: Callable[[AsyncConnection], Awaitable[Any]]) -> None:
+    async def _store(self, rows: Sequence[Row]) -> UnavailableError | None:
         try:
-            async with self._pool.connection() as connection:
-                await action(connection)
-        except OperationalError:
-            await self._pool.check()  # it was restarted: all old connections are dead
-            async with self._pool.connection() as connection:
-                await action(connection)
-
-
-def _forget(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()  # or asyncio complains that nobody looked
-
-
-async def _migrate(url: str, deadline_s: float) -> None:
-    while True:
+            if self._trouble is None:
+                await self.database.insert(rows)
+                return None
+        except BadRowsError as error:
+            logger.error("the database refuses rows, they go to the spool: %s", error)
+        except DatabaseError as error:
+            self._spool_because(str(error))
         try:
-            async with await AsyncConnection.connect(url, **_CONNECTION) as connection:
-                applied = await migrate(connection)
-            logger.info("migrations run: %s", ", ".join(applied) or "none, all had")
-        except OperationalError as error:
-            if time.monotonic() > deadline_s:
-                raise OperationalError(f"DATABASE_URL cannot be used: {error}") from None
-            await asyncio.sleep(0.5)
+            await asyncio.to_thread(self._spool.append, rows)
+        except OSError as error:
+            logger.error("the spool does not take rows: %s", error)
+            return UnavailableError("log_unavailable", "the prediction log is not available")
+        return None
+
+    async def _recover(self) -> None:
+        """Every second: come back from the spool, keep the tables up."""
+        while True:
+            await asyncio.sleep(_RETRY_S)
+            try:
+                await self._prepare()
+            except (DatabaseError, MigrationError, OSError) as error:
+                self._spool_because(str(error))
+
+    async def _prepare(self) -> None:
+        """Have a database that is up to date and holds what was spooled."""
+        if self._trouble or time.monotonic() > self._next_upkeep_s:
+            for name in await self.database.migrate(_MIGRATION_S):
+                logger.info("migration run: %s", name)
+            await self.database.upkeep(self._keep_months)
+            self._next_upkeep_s = time.monotonic() + _UPKEEP_S
+        # Before rows go straight to it again: it may answer, and still not take any.
+        if taken := await drain(self._spool, self.database):
+            logger.info("%s rows taken from the spool", taken)
+        self._trouble = None
+
+    def _spool_because(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            logger.error("rows go to the spool: %s", trouble)
+        self._trouble = trouble
+
+
+def _tell(stored: asyncio.Future[None], problem: UnavailableError | None) -> None:
+    with contextlib.suppress(asyncio.InvalidStateError):  # nobody waits any more
+        if problem is None:
+            stored.set_result(None)
         else:
-            return
-
-
-def _row(
-    answer: Answer, fusion_weights: Mapping[Branch, float], input_text: str | None
-) -> tuple[Any, ...]:
-    plain = answer.model_dump(mode="json")
-    degraded = plain["degraded"]
-    return (
-        answer.id,
-        answer.modality,
-        answer.top_emotion,
-        answer.confidence,
-        Jsonb(plain["all_scores"]),
-        answer.latency_ms,
-        Jsonb(dict(fusion_weights)),
-        None if degraded is None else Jsonb(degraded),
-        Jsonb(plain["models"]),
-        None if input_text is None else input_text.replace("\0", _NUL_STAND_IN),
-    )
+            stored.set_exception(problem)

@@ -153,3 +153,12 @@ class Live(BaseModel):
     """The probe's answer."""
 
     status: Literal["ok"]
+
+
+class Ready(BaseModel):
+    """Requests are answered."""
+
+    status: Literal["ok"]
+    log: Literal["ok", "degraded"] = Field(
+        description="degraded: the database takes no rows, they wait on this machine's disk"
+    )

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api import answers
-from api.classify import classify
+from api.classify import Prediction, classify
 from api.log import PredictionLog
 from api.models import Asked, Branch, Models
+from api.rows import to_row
 from api.schemas import Answer, MultimodalAnswer
 from api.settings import Settings
 
@@ -23,18 +24,22 @@ class Service:
     log: PredictionLog
 
     async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
-        """Answer for one modality; the row is committed when this returns."""
+        """Answer for one modality; its row is durable when this returns."""
         prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.single(branch, prediction, _elapsed_ms(started_s))
-        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        await self._store(answer, prediction, asked)
         return answer
 
     async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
-        """Answer for a sentence, a recording, or both; the row is committed then."""
+        """Answer for a sentence, a recording, or both; its row is durable then."""
         prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.multimodal(prediction, _elapsed_ms(started_s))
-        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        await self._store(answer, prediction, asked)
         return answer
+
+    async def _store(self, answer: Answer, prediction: Prediction, asked: Asked) -> None:
+        text = self._kept_text(asked)
+        await self.log.write(to_row(answer, prediction.fusion_weights, text, None))
 
     def _kept_text(self, asked: Asked) -> str | None:
         if asked.text is None or not self.settings.store_input_text:

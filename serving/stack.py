@@ -133,6 +133,7 @@ def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
         [sys.executable, "-m", "api"],
         settings.log_dir / "api.log",
         env={
+            "NEUROSENSE_SPOOL_DIR": str(settings.state_dir / "spool"),
             **os.environ,
             "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
             "DATABASE_URL": database_url,

@@ -29,6 +29,20 @@ def database_url(server_url: str) -> str:
     return blank_database(server_url)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _spool_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUROSENSE_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def spool_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The spool of apps that a test makes itself."""
+    monkeypatch.setenv("NEUROSENSE_SPOOL_DIR", str(tmp_path / "spool"))
+    return tmp_path / "spool"
+
+
 @pytest.fixture
 def own_models() -> FakeModels:
     """For a test that makes an app of its own."""

@@ -34,7 +34,7 @@ def test_health_says_whose_weights_answer(client: httpx.Client, models: FakeMode
 
 def test_live_and_ready(client: httpx.Client, models: FakeModels) -> None:
     assert client.get("/health/live").json() == {"status": "ok"}
-    assert client.get("/health/ready").json() == {"status": "ok"}
+    assert client.get("/health/ready").json() == {"status": "ok", "log": "ok"}
     models.faults["audio"] = down()
     response = client.get("/health/ready")
     assert response.status_code == 503

@@ -1,4 +1,8 @@
 import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -6,9 +10,12 @@ import pytest
 from psycopg import AsyncConnection
 
 from api import migrations
-from api.migrations import MIGRATIONS, migrate
+from api.migrations import migrate
+from tests.api.rows import a_row, insert, partitions
 
-NAMES = [name for name, _ in MIGRATIONS]
+NAMES = [name for name, _ in migrations.migrations()]
+OLD_ROW = """INSERT INTO emotion_logs VALUES (gen_random_uuid(), %s, 'text', 'JOY', 0.5,
+             '{"JOY": 0.5}', 1.5, '{"text": 1, "audio": 0}', NULL, '{}', 'hm')"""
 
 
 async def run(url: str) -> list[str]:
@@ -24,6 +31,7 @@ def columns(url: str) -> dict[str, tuple[Any, ...]]:
 
 
 def test_from_blank_and_again(database_url: str) -> None:
+    assert NAMES[:2] == ["0001 emotion_logs", "0002 partitions"]
     assert asyncio.run(run(database_url)) == NAMES
     assert asyncio.run(run(database_url)) == []
     assert columns(database_url) == {
@@ -38,7 +46,26 @@ def test_from_blank_and_again(database_url: str) -> None:
         "degraded": ("jsonb", "YES"),
         "models": ("jsonb", "NO"),
         "input_text": ("text", "YES"),
+        "request_id": ("text", "YES"),
     }
+
+
+def test_rows_of_the_previous_version_stay(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = migrations.migrations()
+    monkeypatch.setattr(migrations, "migrations", lambda: whole[:1])
+    asyncio.run(run(database_url))
+    months = [datetime(2025, 12, 31, 23, 59, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)]
+    with psycopg.connect(database_url) as connection:
+        connection.cursor().executemany(OLD_ROW, [[month] for month in months])
+    monkeypatch.setattr(migrations, "migrations", lambda: whole)
+    assert asyncio.run(run(database_url)) == NAMES[1:]
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT created_at, input_text, tableoid::regclass::text FROM emotion_logs"
+        rows = connection.execute(query + " ORDER BY created_at").fetchall()
+    assert [row[:2] for row in rows] == [(month, "hm") for month in months]
+    assert [row[2] for row in rows] == ["emotion_logs_2025_12", "emotion_logs_2026_01"]
 
 
 def test_several_replicas_at_once(database_url: str) -> None:
@@ -53,9 +80,83 @@ def test_a_later_step_runs_alone_and_a_failing_one_leaves_nothing(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asyncio.run(run(database_url))
-    more = ("next", "CREATE TABLE more (x int)")
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, more, ("bad", "SELECT nonsense")))
+    whole = [*migrations.migrations(), ("next", "CREATE TABLE more (x int)")]
+    monkeypatch.setattr(migrations, "migrations", lambda: [*whole, ("bad", "SELECT nonsense")])
     with pytest.raises(psycopg.errors.UndefinedColumn):
         asyncio.run(run(database_url))
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, more))
+    monkeypatch.setattr(migrations, "migrations", lambda: whole)
     assert asyncio.run(run(database_url)) == ["next"]
+
+
+def upkeep(url: str, keep_months: int) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT neurosense_upkeep(%s)", [keep_months])
+
+
+def month_name(day: datetime) -> str:
+    return f"emotion_logs_{day:%Y_%m}"
+
+
+def test_upkeep_makes_months_and_moves_what_waits_for_them(database_url: str) -> None:
+    asyncio.run(run(database_url))
+    now = datetime.now(UTC)
+    insert(database_url, a_row(created_at=now))
+    assert partitions(database_url) == {"emotion_logs_rest": 1}
+    for _ in range(2):
+        upkeep(database_url, 0)
+        found = partitions(database_url)
+        assert found.pop("emotion_logs_rest") == 0
+        assert found.pop(month_name(now)) == 1
+        assert sorted(found.values()) == [0, 0]
+
+
+def test_upkeep_drops_the_months_that_expired(database_url: str) -> None:
+    asyncio.run(run(database_url))
+    now = datetime.now(UTC)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    ages = [first, first - timedelta(days=1), first - timedelta(days=40), first - timedelta(800)]
+    insert(database_url, *(a_row(created_at=day) for day in ages))
+    with psycopg.connect(database_url) as connection:
+        for day in ages[:3]:
+            month = day.strftime("%Y-%m-01")
+            connection.execute("SELECT neurosense_add_month(%s)", [month])
+    assert sum(partitions(database_url).values()) == 4
+    upkeep(database_url, 0)
+    assert sum(partitions(database_url).values()) == 4
+    upkeep(database_url, 1)
+    left = {name: rows for name, rows in partitions(database_url).items() if rows}
+    assert left == {month_name(ages[0]): 1, month_name(ages[1]): 1}
+    assert month_name(ages[2]) not in partitions(database_url)
+
+
+def test_many_upkeeps_at_once(database_url: str) -> None:
+    asyncio.run(run(database_url))
+
+    async def one() -> None:
+        async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("SELECT neurosense_upkeep(12)")
+
+    async def together() -> None:
+        await asyncio.gather(*(one() for _ in range(8)))
+
+    asyncio.run(together())
+    assert len(partitions(database_url)) == 4
+
+
+def test_as_a_command(database_url: str) -> None:
+    def command(**environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "api.migrations"],
+            env=environment,
+            cwd=Path(migrations.__file__).parent.parent.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert command(DATABASE_URL=database_url).stdout.splitlines() == [f"ran {n}" for n in NAMES]
+    assert command(DATABASE_URL=database_url).stdout == "nothing to do\n"
+    assert command().stderr.startswith("DATABASE_URL: set it")
+    refused = command(DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("DATABASE_URL cannot be used")

@@ -17,6 +17,7 @@ def test_endpoints_bodies_and_errors_are_there() -> None:
     assert set(paths) == {
         "/", "/health", "/health/live", "/health/ready",
         "/analyze/text", "/analyze/audio", "/analyze/multimodal",
+        "/predictions", "/predictions/{prediction}", "/stats",
     }  # fmt: skip
     text = paths["/analyze/text"]["post"]
     assert "application/json" in text["requestBody"]["content"]

@@ -93,6 +93,7 @@ def test_rows_equal_answers(api: httpx.Client, stack: Stack) -> None:
         assert str(row.pop("id")) == answer["id"]
         assert row.pop("input_text") is None
         assert row.pop("created_at").tzinfo is not None
+        assert row.pop("request_id")
         expected = {"fusion_weights": row["fusion_weights"], **answer}
         assert row == {name: expected[name] for name in row}
 

@@ -1,0 +1,138 @@
+"""The log's database: every action has a time-out, and a problem is a word, not an exception.
+
+Nothing here needs a session of its own (no prepared statement, no SET, no lock outside a
+transaction), so that poolers like PgBouncer and Supabase's may stand in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, DataError, Error, IntegrityError, OperationalError
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from api.migrations import migrate
+from api.rows import Row
+
+logger = logging.getLogger("neurosense.api")
+
+CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "prepare_threshold": None,  # poolers hand every statement to another session
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,  # ms; else a database that vanished holds connections for minutes
+    "application_name": "neurosense-api",
+}
+_INSERT = """
+    INSERT INTO emotion_logs (id, created_at, modality, top_emotion, confidence, all_scores,
+                              latency_ms, fusion_weights, degraded, models, input_text, request_id)
+    SELECT id, created_at, modality, top_emotion, confidence, all_scores,
+           latency_ms, fusion_weights, NULLIF(degraded, 'null'), models, input_text, request_id
+    FROM jsonb_to_recordset(%s) AS row (
+        id uuid, created_at timestamptz, modality text, top_emotion text,
+        confidence double precision, all_scores jsonb, latency_ms double precision,
+        fusion_weights jsonb, degraded jsonb, models jsonb, input_text text, request_id text)
+    ON CONFLICT DO NOTHING
+"""
+LARGEST_GROUP = 500
+"""How many rows go into one statement."""
+
+_T = TypeVar("_T")
+
+
+class DatabaseError(Exception):
+    """The database did not do it (or not in time); the text is a kind and quotes no data."""
+
+
+class BadRowsError(DatabaseError):
+    """The database works, and will never take these rows."""
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, url: str, connections: int, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._pool = AsyncConnectionPool(
+            url,
+            kwargs=CONNECTION,
+            min_size=1,
+            max_size=connections,
+            timeout=timeout_s,
+            reconnect_timeout=5,  # then the next action tries anew, instead of ever rarer tries
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Let connections be made; waits for none."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close them."""
+        await self._pool.close(timeout=2)
+
+    async def migrate(self, timeout_s: float) -> list[str]:
+        """Bring the tables up to date; MigrationError if this role may not."""
+        return await self.run(migrate, timeout_s)
+
+    async def insert(self, rows: Sequence[Row]) -> None:
+        """Commit rows, all or none; those that are there already stay as they are."""
+        await self.run(lambda connection: connection.execute(_INSERT, [Jsonb(rows)]))
+
+    async def upkeep(self, keep_months: int) -> None:
+        """Make partitions for the months ahead, drop those that expired (0: none)."""
+        query = "SELECT neurosense_upkeep(%s)"
+        await self.run(lambda connection: connection.execute(query, [keep_months]))
+
+    async def ping(self, timeout_s: float) -> None:
+        """Return if the database answers."""
+        await self.run(lambda connection: connection.execute("SELECT 1"), timeout_s)
+
+    async def run(
+        self,
+        action: Callable[[AsyncConnection], Awaitable[_T]],
+        timeout_s: float | None = None,
+    ) -> _T:
+        """Return what an action on a connection does.
+
+        Cancelling a statement takes its time if the database hangs: nobody waits for that.
+
+        Raises:
+            DatabaseError: it failed, or gave no answer in time; it may be done all the same.
+        """
+        task = asyncio.create_task(self._on_connection(action))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=timeout_s or self._timeout_s)
+        finally:
+            if not task.done():
+                task.add_done_callback(_forget)
+                task.cancel()
+        if not done:
+            raise DatabaseError("no answer in time")
+        try:
+            return task.result()
+        except (DataError, IntegrityError) as error:
+            raise BadRowsError(_kind(error)) from None
+        except Error as error:
+            raise DatabaseError(_kind(error)) from None
+
+    async def _on_connection(self, action: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        try:
+            async with self._pool.connection() as connection:
+                return await action(connection)
+        except OperationalError:
+            await self._pool.check()  # it was restarted: all old connections are dead
+            async with self._pool.connection() as connection:
+                return await action(connection)
+
+
+def _kind(error: Error) -> str:
+    """Return a word for an error; its own text may quote a row."""
+    return f"{type(error).__name__} {error.sqlstate or ''}".strip()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # or asyncio complains that nobody looked

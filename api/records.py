@@ -1,0 +1,75 @@
+"""What the log answers when it is asked: pages of predictions, and statistics."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.schemas import Degraded, Modality, ModelInfo
+
+Bucket = Literal["minute", "hour", "day"]
+
+
+class Record(BaseModel):
+    """A prediction as it was stored; the analysed text is not shown, even where it is kept."""
+
+    id: UUID
+    created_at: datetime
+    modality: Modality
+    top_emotion: str
+    confidence: float
+    all_scores: dict[str, float]
+    latency_ms: float
+    fusion_weights: dict[Literal["text", "audio"], float]
+    degraded: Degraded | None
+    models: dict[Literal["text", "audio"], ModelInfo]
+    request_id: str | None
+
+
+class Page(BaseModel):
+    """Predictions, the newest first."""
+
+    predictions: list[Record]
+    next_cursor: str | None = Field(description="of the next page; null after the last one")
+
+
+class Latency(BaseModel):
+    """Percentiles in milliseconds; null where there was nothing."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Counts(BaseModel):
+    """How many predictions, and how they divide."""
+
+    total: int
+    degraded: int
+    latency_ms: Latency
+    emotions: dict[str, int] = Field(description="by top emotion")
+    modalities: dict[str, int]
+    models: dict[str, int] = Field(
+        description="by `branch name version (weights)`; a fused prediction counts for two"
+    )
+
+
+class Slice(Counts):
+    """The predictions from `start` until the next slice's."""
+
+    start: datetime
+
+
+class Stats(Counts):
+    """The predictions from `since` until `until`."""
+
+    since: datetime
+    until: datetime
+    bucket: Bucket
+    over_time: list[Slice] = Field(description="oldest first; slices without predictions left out")
+
+    @classmethod
+    def of(cls, whole: Counts, **more: Any) -> "Stats":
+        """Return the whole with its slices."""
+        return cls(**whole.model_dump(), **more)

@@ -1,0 +1,33 @@
+"""A prediction as a row of the log."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from api.models import Branch
+from api.schemas import Answer
+
+Row = dict[str, Any]
+"""By column of `emotion_logs`, each value as JSON holds it."""
+
+_NUL_STAND_IN = "\u2400"
+
+
+def to_row(
+    answer: Answer,
+    fusion_weights: Mapping[Branch, float],
+    input_text: str | None,
+    request_id: str | None,
+) -> Row:
+    """Return an answer's row.
+
+    `created_at` is set here: with `id` it is the key, so a row that is sent twice is one row.
+    """
+    plain = answer.model_dump(mode="json")
+    copied = ("id", "modality", "top_emotion", "confidence", "all_scores", "latency_ms")
+    return {name: plain[name] for name in (*copied, "degraded", "models")} | {
+        "created_at": datetime.now(UTC).isoformat(),
+        "fusion_weights": dict(fusion_weights),
+        "input_text": None if input_text is None else input_text.replace("\0", _NUL_STAND_IN),
+        "request_id": request_id,
+    }

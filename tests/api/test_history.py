@@ -1,0 +1,169 @@
+"""Pages, statistics and forgetting, against a real PostgreSQL."""
+
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from tests.api.asking import WAV, assert_problem
+from tests.api.conftest import Shared
+from tests.api.fakes import FakeModels
+from tests.api.rows import a_row, insert
+from tests.api.servers import MovingPostgres, serve
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def get(client: httpx.Client, path: str, **params: Any) -> Any:
+    response = client.get(path, params=params)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_record_is_the_answer(client: httpx.Client) -> None:
+    files = {"audio": ("a.wav", b"no audio")}
+    answers = [
+        client.post("/analyze/multimodal", data={"text": "hm"}, files=WAV).json(),
+        client.post("/analyze/multimodal", data={"text": "hm"}, files=files).json(),
+    ]
+    found = get(client, "/predictions")
+    assert found["next_cursor"] is None
+    for record, answer in zip(found["predictions"], reversed(answers), strict=True):
+        for name in set(record) - {"created_at", "request_id"}:
+            assert record[name] == answer[name], name
+        assert "input_text" not in record
+
+
+@pytest.fixture
+def many(shared: Shared) -> list[dict[str, Any]]:
+    """Rows newest first; two of them share their time."""
+    emotions = ["JOY", "FEAR", "JOY", "ANGER", "JOY", "FEAR", "NEUTRAL"]
+    rows = [
+        a_row(
+            created_at=NOON + timedelta(minutes=10 * (n - n % 2)),
+            top_emotion=emotion,
+            modality="audio" if n % 3 == 0 else "text",
+            latency_ms=float(n),
+            degraded={"modality": "audio", "code": "x", "reason": "y"} if n == 4 else None,
+            models={"text": {"name": "t", "version": str(1 + n % 2), "weights": "hub"}},
+        )
+        for n, emotion in enumerate(emotions)
+    ]
+    insert(shared.database_url, *rows)
+    return sorted(rows, key=lambda row: (row["created_at"], row["id"]), reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_pages_are_the_whole_once(
+    client: httpx.Client, shared: Shared, many: list[dict[str, Any]], limit: int
+) -> None:
+    seen: list[str] = []
+    page = get(client, "/predictions", limit=limit)
+    while True:
+        seen += [one["id"] for one in page["predictions"]]
+        insert(shared.database_url, a_row())  # new ones meanwhile move no page
+        if page["next_cursor"] is None:
+            break
+        page = get(client, "/predictions", limit=limit, cursor=page["next_cursor"])
+    assert seen == [row["id"] for row in many]
+
+
+@pytest.mark.parametrize(
+    ("params", "chosen"),
+    [
+        ({"emotion": "joy"}, lambda row: row["top_emotion"] == "JOY"),
+        ({"modality": "audio"}, lambda row: row["modality"] == "audio"),
+        ({"degraded": "true"}, lambda row: row["degraded"]),
+        ({"degraded": "false"}, lambda row: not row["degraded"]),
+        ({"model_version": "2"}, lambda row: row["models"]["text"]["version"] == "2"),
+        ({"model_version": "9"}, lambda _: False),
+        ({"since": "2026-03-01T12:20:00Z"}, lambda row: row["created_at"] >= "2026-03-01T12:20"),
+        ({"until": "2026-03-01T12:20:00Z"}, lambda row: row["created_at"] < "2026-03-01T12:20"),
+        ({"emotion": "JOY", "modality": "text"}, lambda r: r["id"] and r["top_emotion"] == "JOY"
+         and r["modality"] == "text"),
+    ],
+)  # fmt: skip
+def test_filters(
+    client: httpx.Client, many: list[dict[str, Any]], params: dict[str, str], chosen: Any
+) -> None:
+    found = [one["id"] for one in get(client, "/predictions", **params)["predictions"]]
+    assert found == [row["id"] for row in many if chosen(row)]
+
+
+def test_statistics_are_the_counts(client: httpx.Client, many: list[dict[str, Any]]) -> None:
+    until = NOON + timedelta(hours=2)
+    found = get(client, "/stats", since=NOON.isoformat(), until=until.isoformat(), bucket="hour")
+    assert (found["total"], found["degraded"]) == (7, 1)
+    assert found["emotions"] == Counter(row["top_emotion"] for row in many)
+    assert found["modalities"] == Counter(row["modality"] for row in many)
+    assert found["models"] == {"text t 1 (hub)": 4, "text t 2 (hub)": 3}
+    assert found["latency_ms"] == {"p50": 3, "p95": pytest.approx(5.7), "p99": pytest.approx(5.94)}
+    assert [(one["start"], one["total"]) for one in found["over_time"]] == [
+        ("2026-03-01T12:00:00Z", 6),
+        ("2026-03-01T13:00:00Z", 1),
+    ]
+    for name in ("emotions", "modalities", "models"):
+        total = sum((Counter(one[name]) for one in found["over_time"]), Counter[str]())
+        assert total == found[name]
+
+
+def test_statistics_of_nothing(client: httpx.Client) -> None:
+    found = get(client, "/stats")
+    assert (found["total"], found["over_time"], found["emotions"]) == (0, [], {})
+    assert found["latency_ms"] == {"p50": None, "p95": None, "p99": None}
+
+
+def test_a_prediction_is_forgotten(client: httpx.Client, rows: Any) -> None:
+    keep, drop = (client.post("/analyze/text", data={"text": "hm"}).json() for _ in range(2))
+    assert client.delete(f"/predictions/{drop['id']}").status_code == 204
+    assert [str(row["id"]) for row in rows()] == [keep["id"]]
+    assert_problem(client.delete(f"/predictions/{drop['id']}"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/predictions?limit=0", "invalid_request"),
+        ("/predictions?limit=501", "invalid_request"),
+        ("/predictions?cursor=nonsense", "cursor_invalid"),
+        ("/predictions?cursor=%00", "cursor_invalid"),
+        ("/predictions?emotion=glee", "emotion_unknown"),
+        ("/predictions?modality=smell", "invalid_request"),
+        ("/predictions?since=2026-03-01T12:00:00", "invalid_request"),
+        ("/predictions?model_version=%00", "invalid_request"),
+        ("/stats?since=2026-03-01T12:00:00Z&until=2026-03-01T12:00:00Z", "time_invalid"),
+        ("/stats?since=2020-01-01T00:00:00Z&bucket=minute", "time_too_long"),
+        ("/stats?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z", "time_too_long"),
+        ("/stats?until=0001-01-01T00:00:00Z", "time_invalid"),
+        ("/stats?bucket=second", "invalid_request"),
+    ],
+)
+def test_parameters_that_make_no_sense(client: httpx.Client, path: str, code: str) -> None:
+    assert_problem(client.get(path), 422, code)
+
+
+def test_without_the_database(moving_postgres: MovingPostgres, own_models: FakeModels) -> None:
+    settings = Settings(DATABASE_URL=moving_postgres.url)
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        moving_postgres.stop()
+        spooled = client.post("/analyze/text", data={"text": "hm"}).json()["id"]
+        for path in ("/predictions", "/stats"):
+            assert_problem(client.get(path), 503, "log_unavailable")
+        assert_problem(client.delete(f"/predictions/{spooled}"), 503, "log_unavailable")
+
+
+def test_what_may_still_be_spooled_is_not_said_to_be_unknown(
+    shared: Shared, client: httpx.Client
+) -> None:
+    with psycopg.connect(shared.database_url) as connection:
+        connection.execute("LOCK TABLE emotion_logs IN SHARE MODE")
+        answer = client.post("/analyze/text", data={"text": "hm"}).json()
+    # The lock is gone, the row not there yet: either is right, but never "no such prediction".
+    assert client.delete(f"/predictions/{answer['id']}").status_code in (204, 503)
+    assert client.delete(f"/predictions/{uuid.uuid4()}").status_code in (404, 503)
