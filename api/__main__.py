@@ -2,14 +2,18 @@
 
 import uvicorn
 
+from api import logging_setup
 from api.app import create_app
 from api.settings import load
 
 if __name__ == "__main__":
     settings = load()
+    logging_setup.configure(settings.log_format, settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
+        log_config=None,
+        access_log=False,  # api/observed.py writes a line that holds nothing of the client
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import VERSION, errors, health, routes
+from api import VERSION, errors, health, metrics, routes, tracing
 from api.body import BodyLimit
 from api.log import PredictionLog
+from api.metrics import Metrics
 from api.models import Models
+from api.observed import Observed
 from api.service import Service
 from api.settings import Settings, load
 from api.triton import Triton
@@ -28,8 +30,9 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log = PredictionLog(chosen.database_url, chosen.database_connections, chosen.log_timeout_s)
         await log.open(chosen.database_start_timeout_s)
-        app.state.service = Service(chosen, connect(chosen), log)
-        yield
+        app.state.service = Service(chosen, connect(chosen), log, app.state.metrics)
+        async with tracing.exporting(chosen.otlp_traces_url):
+            yield
         await app.state.service.models.close()
         await log.close()
 
@@ -38,9 +41,14 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
         version=VERSION,
         description="The emotions of a sentence, a recording of speech, or both.",
         lifespan=lifespan,
+        # FastAPI's own spans hold query strings and exceptions' messages.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.metrics = Metrics()
     app.include_router(health.router)
     app.include_router(routes.router)
+    app.include_router(metrics.router)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    app.add_middleware(Observed, metrics=app.state.metrics)
     return app

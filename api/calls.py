@@ -9,6 +9,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from api.faults import timed_out, translated
+from api.request_id import current_request_id
+from api.tracing import outgoing, span
 
 _T = TypeVar("_T")
 
@@ -44,16 +46,18 @@ class Calls:
         if timeout_s <= 0:
             raise timed_out()
         limit_s = timeout_s + _ABANDONED_S
-        task = asyncio.create_task(
-            _ours(self._client.infer(model, tensors, client_timeout=limit_s))
-        )
-        # Watched from the start: whoever waits here may be cancelled, too.
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        done, _ = await asyncio.wait({task}, timeout=timeout_s)
-        if not done:
-            raise timed_out()
-        return task.result()
+        with span(f"triton {model}", {"triton.model_name": model}):
+            identity = {"request_id": current_request_id() or "", "headers": outgoing()}
+            task = asyncio.create_task(
+                _ours(self._client.infer(model, tensors, client_timeout=limit_s, **identity))
+            )
+            # Watched from the start: whoever waits here may be cancelled, too.
+            self._running.add(task)
+            task.add_done_callback(self._forget)
+            done, _ = await asyncio.wait({task}, timeout=timeout_s)
+            if not done:
+                raise timed_out()
+            return task.result()
 
     async def config(self, model: str, version: str, timeout_s: float) -> Any:
         """Return the ModelConfig of a version, "" for the newest."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from api import requests
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
+from api.tracing import span
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed"},
@@ -24,7 +25,8 @@ router = APIRouter(prefix="/analyze", tags=["analyze"], responses=_PROBLEMS)
 async def analyze_text(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a sentence."""
     started_s = time.perf_counter()
-    asked = await requests.read_text(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_text(request, service.settings)
     return await service.single("text", asked, started_s)
 
 
@@ -32,7 +34,8 @@ async def analyze_text(request: Request, service: ServiceDep) -> Answer:
 async def analyze_audio(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a recording; `all_scores` has those that the model can express."""
     started_s = time.perf_counter()
-    asked = await requests.read_audio(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_audio(request, service.settings)
     return await service.single("audio", asked, started_s)
 
 
@@ -43,5 +46,6 @@ async def analyze_multimodal(request: Request, service: ServiceDep) -> Multimoda
     With one of the two missing, or failing (`degraded` says why), the other one answers.
     """
     started_s = time.perf_counter()
-    asked = await requests.read_multimodal(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_multimodal(request, service.settings)
     return await service.multimodal(asked, started_s)

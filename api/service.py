@@ -9,9 +9,11 @@ from fastapi import Depends, Request
 from api import answers
 from api.classify import classify
 from api.log import PredictionLog
+from api.metrics import Metrics
 from api.models import Asked, Branch, Models
 from api.schemas import Answer, MultimodalAnswer
 from api.settings import Settings
+from api.tracing import span
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,26 @@ class Service:
     settings: Settings
     models: Models
     log: PredictionLog
+    metrics: Metrics
 
     async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
         """Answer for one modality; the row is committed when this returns."""
-        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        with self.metrics.model_time(branch):
+            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.single(branch, prediction, _elapsed_ms(started_s))
-        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        with span("write log row"):
+            await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        self.metrics.predicted(answer)
         return answer
 
     async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
         """Answer for a sentence, a recording, or both; the row is committed then."""
-        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        with self.metrics.model_time("multimodal"):
+            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.multimodal(prediction, _elapsed_ms(started_s))
-        await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        with span("write log row"):
+            await self.log.write(answer, prediction.fusion_weights, self._kept_text(asked))
+        self.metrics.predicted(answer)
         return answer
 
     def _kept_text(self, asked: Asked) -> str | None:
