@@ -52,7 +52,7 @@ def collecting() -> Iterator[Collector]:
     """A collector on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             collector.paths.append(self.path)
             collector.headers.append(dict(self.headers.items()))
