@@ -31,16 +31,21 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
         log = PredictionLog(chosen.database_url, chosen.database_connections, chosen.log_timeout_s)
         await log.open(chosen.database_start_timeout_s)
         app.state.service = Service(chosen, connect(chosen), log, app.state.metrics)
-        async with tracing.exporting(chosen.otlp_traces_url):
-            yield
+        yield
         await app.state.service.models.close()
         await log.close()
+
+    @asynccontextmanager
+    async def traced(app: FastAPI) -> AsyncIterator[None]:
+        # Outside, so that a collector that hangs holds up nothing but its own spans.
+        async with tracing.exporting(chosen.otlp_traces_url), lifespan(app):
+            yield
 
     app = FastAPI(
         title="NeuroSense",
         version=VERSION,
         description="The emotions of a sentence, a recording of speech, or both.",
-        lifespan=lifespan,
+        lifespan=traced,
         # FastAPI's own spans hold query strings and exceptions' messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )

@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
         if stack := _exception(record):
             line["exception"] = stack
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 def configure(log_format: Format, level: Level) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,27 +43,21 @@ class Observed:
                 raise
             finally:
                 exchange.end(_CLIENT_LEFT)
-                route, method = _route(scope), _method(scope)
-                current.update_name(f"{method} {route}")
-                current.set_attributes(
-                    {
-                        "http.request.method": method,
-                        "http.route": route,
-                        "http.response.status_code": exchange.status,
-                        "neurosense.request_id": identity,
-                    }
-                )
-                self._note(route, method, exchange)
+                self._note(scope, exchange, current)
 
-    def _note(self, route: str, method: str, exchange: "_Exchange") -> None:
-        self._metrics.answered(route, method, exchange.status, exchange.duration_s)
-        seen = {
-            "route": route,
-            "method": method,
-            "status": exchange.status,
-            "duration_ms": round(exchange.duration_s * 1000, 3),
-        }
-        logger.info("%(method)s %(route)s %(status)d %(duration_ms).1f ms", seen, extra=seen)
+    def _note(self, scope: Scope, exchange: "_Exchange", current: Span) -> None:
+        route, method, status = _route(scope), _method(scope), exchange.status
+        self._metrics.answered(route, method, status, exchange.duration_s)
+        duration_ms = round(exchange.duration_s * 1000, 3)
+        fields = {"route": route, "method": method, "status": status, "duration_ms": duration_ms}
+        logger.info("%s %s %d %.1f ms", method, route, status, duration_ms, extra=fields)
+        current.update_name(f"{method} {route}")
+        current.set_attribute("http.request.method", method)
+        current.set_attribute("http.route", route)
+        current.set_attribute("http.response.status_code", status)
+        current.set_attribute("neurosense.request_id", exchange.identity)
+        if status >= 500:
+            current.set_status(StatusCode.ERROR)
 
 
 class _Exchange:
@@ -71,7 +65,7 @@ class _Exchange:
 
     def __init__(self, send: Send, identity: str) -> None:
         self._send = send
-        self._identity = identity
+        self.identity = identity
         self._started_s = time.perf_counter()
         self.status = 0
         self.duration_s = 0.0
@@ -81,7 +75,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             # Ended here: after an early answer, what the client still sends is read for a while.
             self.end(message["status"])
-            MutableHeaders(scope=message)[HEADER] = self._identity
+            MutableHeaders(scope=message)[HEADER] = self.identity
         await self._send(message)
 
     def end(self, status: int) -> None:

@@ -28,7 +28,7 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     parent: Context | None = None,
 ) -> Iterator[Span]:
-    """Make a span of the block; also a decorator, of async functions too."""
+    """Make a span of the block, marked with the kind of exception that leaves it."""
     with _TRACER.start_as_current_span(
         name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
     ) as current:

@@ -1,5 +1,7 @@
 """Spans as a collector gets them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -9,11 +11,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from api import tracing
+from api.settings import load
 from api.tracing import outgoing, parent_of, span
 from serving.ports import free_ports
 from tests.api.asking import WAV
 from tests.api.collector import Collector, Span, collecting
-from tests.api.process import EXPLODING, api_process
+from tests.api.process import EXPLODING, PROJECT, api_process
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -65,11 +68,11 @@ def test_an_error_is_marked_without_its_message(database_url: str, tmp_path: Pat
                 api.client.post("/analyze/text", data={"text": text}, headers=headers)
             assert api.child.exit_code() is None
         codes = {
-            span["attributes"]["http.response.status_code"]
+            (span["attributes"]["http.response.status_code"], span["status"]["code"])
             for span in collector.spans()
             if span["name"] == "POST /analyze/text"
         }
-    assert codes == {"500", "422"}
+    assert codes == {("500", 2), ("422", 0)}  # 2: ERROR, 0: not set
     assert not any("events" in span for span in collector.spans())
     assert not any("message" in span["status"] for span in collector.spans())
 
@@ -79,10 +82,11 @@ def test_a_span_does_not_quote_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     monkeypatch.setattr(tracing, "_TRACER", provider.get_tracer("test"))
-    with pytest.raises(ValueError, match="what was sent"), span("failing"):
+    with span("working"):
         assert set(outgoing()) == {"traceparent"}
+    with pytest.raises(ValueError, match="what was sent"), span("failing"):
         raise ValueError("what was sent")
-    [failed] = kept.get_finished_spans()
+    [_, failed] = kept.get_finished_spans()
     assert failed.attributes == {"error.type": "ValueError"}
     assert failed.status.status_code.name == "ERROR"
     assert "what was sent" not in failed.to_json()
@@ -104,6 +108,18 @@ def test_a_collector_that_is_away_costs_only_spans(database_url: str, tmp_path: 
     with api_process(database_url, tmp_path / "log", **settings) as api:
         assert api.client.post("/analyze/text", data={"text": "a"}).status_code == 200
         assert "spans could not be sent" in api.stop()
+
+
+def test_without_an_endpoint_the_sdk_is_not_even_loaded() -> None:
+    code = "import sys, api.__main__; print('opentelemetry.sdk' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT) == b"False\n"
+
+
+def test_an_endpoint_that_is_no_address_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4317")
+    with pytest.raises(SystemExit, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: .*http://127"):
+        load()
 
 
 def test_without_an_endpoint_nothing_is_handed_on(client: httpx.Client) -> None:
