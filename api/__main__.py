@@ -1,15 +1,26 @@
 """`python -m api`: the API alone, on the address and port of the settings."""
 
 import uvicorn
+from fastapi import FastAPI
 
+from api import logging_setup
 from api.app import create_app
-from api.settings import load
+from api.settings import Settings, load
 
-if __name__ == "__main__":
-    settings = load()
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Serve until a signal comes; sets up the process's logging."""
+    logging_setup.configure(settings.log_format, settings.log_level)
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.api_host,
         port=settings.api_port,
+        log_config=None,
+        access_log=False,  # api/observed.py writes a line that holds nothing of the client
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )
+
+
+if __name__ == "__main__":
+    chosen = load()
+    run(create_app(chosen), chosen)

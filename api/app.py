@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import VERSION, errors, health, history, routes
+from api import VERSION, errors, health, history, metrics, routes, tracing
 from api.body import BodyLimit
 from api.database import Database
 from api.log import PredictionLog
+from api.metrics import Metrics
 from api.models import Models
+from api.observed import Observed
 from api.service import Service
 from api.settings import Settings, load
 from api.spool import Spool
@@ -22,12 +24,12 @@ def _connect(settings: Settings) -> Models:
     return Triton(settings.triton_grpc_url)
 
 
-def _log(settings: Settings) -> PredictionLog:
+def _log(settings: Settings, metrics: Metrics) -> PredictionLog:
     database = Database(
         settings.database_url, settings.database_connections, settings.log_timeout_s
     )
     spool = Spool(settings.spool_dir, settings.spool_max_bytes)
-    return PredictionLog(database, spool, settings.retention_months)
+    return PredictionLog(database, spool, settings.retention_months, metrics)
 
 
 def create_app(settings: Settings | None = None, connect: Connect = _connect) -> FastAPI:
@@ -36,22 +38,33 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log = _log(chosen)
+        log = _log(chosen, app.state.metrics)
         await log.open()
-        app.state.service = Service(chosen, connect(chosen), log)
+        app.state.service = Service(chosen, connect(chosen), log, app.state.metrics)
         yield
         await app.state.service.models.close()
         await log.close()
+
+    @asynccontextmanager
+    async def traced(app: FastAPI) -> AsyncIterator[None]:
+        # Outside, so that a collector that hangs holds up nothing but its own spans.
+        async with tracing.exporting(chosen.otlp_traces_url), lifespan(app):
+            yield
 
     app = FastAPI(
         title="NeuroSense",
         version=VERSION,
         description="The emotions of a sentence, a recording of speech, or both.",
-        lifespan=lifespan,
+        lifespan=traced,
+        # FastAPI's own spans hold query strings and exceptions' messages.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.metrics = Metrics()
     app.include_router(health.router)
     app.include_router(routes.router)
     app.include_router(history.router)
+    app.include_router(metrics.router)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    app.add_middleware(Observed, metrics=app.state.metrics)
     return app

@@ -8,6 +8,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from api.faults import timed_out, translated
+from api.request_id import current_request_id
+from api.tracing import outgoing, span
 
 _T = TypeVar("_T")
 
@@ -38,7 +40,10 @@ class Calls:
         """
         if timeout_s <= 0:
             raise timed_out()
-        return await _ours(self._client.infer(model, tensors, client_timeout=timeout_s))
+        with span(f"triton {model}", {"triton.model_name": model}):
+            identity = {"request_id": current_request_id() or "", "headers": outgoing()}
+            call = self._client.infer(model, tensors, client_timeout=timeout_s, **identity)
+            return await _ours(call)
 
     async def config(self, model: str, version: str, timeout_s: float) -> Any:
         """Return the ModelConfig of a version, "" for the newest."""

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from api.database import LARGEST_GROUP, BadRowsError, Database, DatabaseError
 from api.draining import drain
 from api.errors import UnavailableError
+from api.metrics import Metrics
 from api.migrations import MigrationError
 from api.rows import Row
 from api.spool import Spool
@@ -36,10 +37,14 @@ class _Waiting(NamedTuple):
 class PredictionLog:
     """Made outside, opened and used inside one event loop."""
 
-    def __init__(self, database: Database, spool: Spool, keep_months: int) -> None:
+    def __init__(
+        self, database: Database, spool: Spool, keep_months: int, metrics: Metrics
+    ) -> None:
         self.database = database
         self._spool = spool
         self._keep_months = keep_months
+        self._metrics = metrics
+        metrics.spool(spool.size_bytes)
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,7 +101,10 @@ class PredictionLog:
             await self._wake.wait()
             self._wake.clear()
             while group := self._waiting[:LARGEST_GROUP]:
+                started_s = time.perf_counter()
                 problem = await self._store([waiting.row for waiting in group])
+                if problem is None:
+                    self._metrics.log_written(len(group), time.perf_counter() - started_s)
                 # Only now: close() waits until nothing waits any more.
                 del self._waiting[: len(group)]
                 for waiting in group:
@@ -138,11 +146,13 @@ class PredictionLog:
         if taken := await drain(self._spool, self.database):
             logger.info("%s rows taken from the spool", taken)
         self._trouble = None
+        self._metrics.log_degraded(degraded=False)
 
     def _spool_because(self, trouble: str) -> None:
         if trouble != self._trouble:
             logger.error("rows go to the spool: %s", trouble)
         self._trouble = trouble
+        self._metrics.log_degraded(degraded=True)
 
 
 def _tell(stored: asyncio.Future[None], problem: UnavailableError | None) -> None:

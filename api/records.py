@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from api.schemas import Degraded, Modality, ModelInfo
 
@@ -25,6 +25,11 @@ class Record(BaseModel):
     degraded: Degraded | None
     models: dict[Literal["text", "audio"], ModelInfo]
     request_id: str | None
+
+    @field_validator("all_scores")
+    @classmethod
+    def _descending(cls, scores: dict[str, float]) -> dict[str, float]:
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))  # jsonb keeps no order
 
 
 class Page(BaseModel):

@@ -9,6 +9,7 @@ from api import requests
 from api.leaving import unless_left
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
+from api.tracing import span
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed"},
@@ -25,7 +26,8 @@ router = APIRouter(prefix="/analyze", tags=["analyze"], responses=_PROBLEMS)
 async def analyze_text(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a sentence."""
     started_s = time.perf_counter()
-    asked = await requests.read_text(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_text(request, service.settings)
     return await unless_left(request, service.single("text", asked, started_s))
 
 
@@ -33,7 +35,8 @@ async def analyze_text(request: Request, service: ServiceDep) -> Answer:
 async def analyze_audio(request: Request, service: ServiceDep) -> Answer:
     """Tell the emotions of a recording; `all_scores` has those that the model can express."""
     started_s = time.perf_counter()
-    asked = await requests.read_audio(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_audio(request, service.settings)
     return await unless_left(request, service.single("audio", asked, started_s))
 
 
@@ -44,5 +47,6 @@ async def analyze_multimodal(request: Request, service: ServiceDep) -> Multimoda
     With one of the two missing, or failing (`degraded` says why), the other one answers.
     """
     started_s = time.perf_counter()
-    asked = await requests.read_multimodal(request, service.settings)
+    with span("read body"):
+        asked = await requests.read_multimodal(request, service.settings)
     return await unless_left(request, service.multimodal(asked, started_s))

@@ -9,10 +9,13 @@ from fastapi import Depends, Request
 from api import answers
 from api.classify import Prediction, classify
 from api.log import PredictionLog
+from api.metrics import Metrics
 from api.models import Asked, Branch, Models
+from api.request_id import current_request_id
 from api.rows import to_row
 from api.schemas import Answer, MultimodalAnswer
 from api.settings import Settings
+from api.tracing import span
 
 
 @dataclass(frozen=True)
@@ -22,24 +25,30 @@ class Service:
     settings: Settings
     models: Models
     log: PredictionLog
+    metrics: Metrics
 
     async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
         """Answer for one modality; its row is durable when this returns."""
-        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        with self.metrics.model_time(branch):
+            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.single(branch, prediction, _elapsed_ms(started_s))
         await self._store(answer, prediction, asked)
         return answer
 
     async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
         """Answer for a sentence, a recording, or both; its row is durable then."""
-        prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+        with self.metrics.model_time("multimodal"):
+            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.multimodal(prediction, _elapsed_ms(started_s))
         await self._store(answer, prediction, asked)
         return answer
 
     async def _store(self, answer: Answer, prediction: Prediction, asked: Asked) -> None:
         text = self._kept_text(asked)
-        await self.log.write(to_row(answer, prediction.fusion_weights, text, None))
+        row = to_row(answer, prediction.fusion_weights, text, current_request_id())
+        with span("write log row"):
+            await self.log.write(row)
+        self.metrics.predicted(answer)
 
     def _kept_text(self, asked: Asked) -> str | None:
         if asked.text is None or not self.settings.store_input_text:

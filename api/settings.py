@@ -5,8 +5,10 @@ from typing import Annotated
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.logging_setup import Format, Level
 
 _PREFIX = "NEUROSENSE_"
 
@@ -70,6 +72,21 @@ class Settings(BaseSettings):
     log_timeout_s: float = Field(
         1.0, gt=0, le=60, description="seconds that the database may take to store rows, up to 60"
     )
+
+    log_format: Format = Field("text", description="of the API's log: `text` or `json`")
+    log_level: Level = Field(
+        "info", description="of the API's log: `debug`, `info`, `warning` or `error`"
+    )
+    otlp_endpoint: HttpUrl | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OpenTelemetry collector, such as http://127.0.0.1:4318, that takes the traces",
+    )
+
+    @property
+    def otlp_traces_url(self) -> str | None:
+        """Where spans are posted to, None for nowhere."""
+        return f"{self.otlp_endpoint}".rstrip("/") + "/v1/traces" if self.otlp_endpoint else None
 
     @property
     def max_body_bytes(self) -> int:

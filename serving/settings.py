@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from export.manifest import Precision
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         None,
         validation_alias="DATABASE_URL",
         description="PostgreSQL for the prediction log instead of the embedded one",
+    )
+    otlp_endpoint: HttpUrl | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OpenTelemetry collector, such as http://127.0.0.1:4318, that takes the traces",
     )
     max_upload_bytes: int = Field(
         25 * 2**20, ge=1, le=2**30, description="longest recording, in bytes"

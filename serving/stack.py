@@ -120,6 +120,7 @@ def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: lis
         grpc_port=settings.triton_grpc_port,
         metrics_port=settings.triton_metrics_port,
         log_path=settings.log_dir / "triton.log",
+        otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
     )
     stack.enter_context(triton)
     if triton.child is not None:

@@ -35,6 +35,7 @@ class Triton:
         grpc_port: int,
         metrics_port: int,
         log_path: Path,
+        otlp_endpoint: str | None = None,
     ) -> None:
         self.http_url = f"{_HOST}:{http_port}"
         self.grpc_url = f"{_HOST}:{grpc_port}"
@@ -42,6 +43,7 @@ class Triton:
         self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self._repository = repository.absolute()
         self._log_path = log_path
+        self._otlp_endpoint = otlp_endpoint
         self.child: Child | None = None
 
     def __enter__(self) -> "Triton":
@@ -95,7 +97,23 @@ class Triton:
             "--disable-auto-complete-config",  # the configurations are complete
             "--exit-timeout-secs=4",
             *ports,
+            *_tracing(self._otlp_endpoint),
         ]
+
+
+def _tracing(otlp_endpoint: str | None) -> list[str]:
+    """Return the options for spans of the requests that bring a trace, and of no others."""
+    if otlp_endpoint is None:
+        return []
+    url = f"{otlp_endpoint.rstrip('/')}/v1/traces"
+    settings = (
+        "mode=opentelemetry",
+        "level=TIMESTAMPS",
+        "rate=0",
+        f"opentelemetry,url={url}",
+        "opentelemetry,resource=service.name=neurosense-triton",
+    )
+    return [f"--trace-config={setting}" for setting in settings]
 
 
 def has_gpu() -> bool:

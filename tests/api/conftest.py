@@ -1,4 +1,5 @@
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ def _shared(server_url: str) -> Iterator[Shared]:
 def shared(_shared: Shared) -> Shared:
     """The app with models that work and an empty log."""
     _shared.models.reset()
+    while _shared.client.get("/health/ready").json().get("log") != "ok":
+        time.sleep(0.05)  # the test before made its database hang
     with psycopg.connect(_shared.database_url) as connection:
         connection.execute("DELETE FROM emotion_logs")
     return _shared

@@ -102,4 +102,4 @@ def test_health_of_the_whole(api: httpx.Client) -> None:
     assert api.get("/health").json()["weights"] == {"text": "starter", "audio": "starter"}
     models = api.get("/").json()["models"]
     assert models["text"] == api.post("/analyze/text", data={"text": "x"}).json()["models"]["text"]
-    assert api.get("/health/ready").json() == {"status": "ok"}
+    assert api.get("/health/ready").json() == {"status": "ok", "log": "ok"}

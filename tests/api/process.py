@@ -1,0 +1,66 @@
+"""`python -m tests.api.process`: the API as its own process, with models that know one answer."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from api.__main__ import run
+from api.app import create_app
+from api.models import BranchResult
+from api.settings import load
+from serving.ports import answers, free_ports
+from serving.process import Child
+from tests.api.fakes import FakeModels
+
+PROJECT = Path(__file__).parents[2]
+EXPLODING = "explode"
+
+
+class Exploding(FakeModels):
+    """Fails in a way that nobody foresaw, and quotes what it was sent."""
+
+    async def text(self, text: bytes, timeout_s: float) -> BranchResult:
+        if EXPLODING.encode() in text:
+            raise ValueError(f"cannot read {text!r}")
+        return await super().text(text, timeout_s)
+
+
+@dataclass(frozen=True)
+class Api:
+    """The process, its client and its log."""
+
+    client: httpx.Client
+    log_path: Path
+    child: Child
+
+    def stop(self) -> str:
+        """End it and return its log."""
+        self.child.stop()
+        return self.log_path.read_text()
+
+
+@contextmanager
+def api_process(database_url: str, log_path: Path, **settings: str) -> Iterator[Api]:
+    """The API under uvicorn as in production, but for its models."""
+    [port] = free_ports(1)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO", "OTEL"))}
+    environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port), **settings}
+    command = [sys.executable, "-m", "tests.api.process"]
+    child = Child("api", command, log_path, env=environment, cwd=PROJECT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        child.wait_until(lambda: answers(f"{url}/health/live", timeout_s=1), 60)
+        with httpx.Client(base_url=url, timeout=30) as client:
+            yield Api(client, log_path, child)
+    finally:
+        child.stop()
+
+
+if __name__ == "__main__":
+    chosen = load()
+    run(create_app(chosen, lambda _: Exploding()), chosen)

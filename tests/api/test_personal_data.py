@@ -1,0 +1,74 @@
+"""Nothing of what clients send is in logs, metrics or traces."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.collector import collecting
+from tests.api.process import api_process
+from tests.api.test_tracing import PARENT, environment
+
+MARK = "Jane-Austen"
+HEADERS = {
+    "X-API-Key": f"{MARK}-key",
+    "Authorization": f"Bearer {MARK}-token",
+    "User-Agent": f"{MARK}-agent",
+    "Cookie": f"name={MARK}",
+    "X-Request-ID": f"{MARK} is no id",
+    "X-Forwarded-For": f"{MARK}-address",
+    "Referer": f"http://{MARK}/",
+    "traceparent": PARENT,
+    "tracestate": f"vendor={MARK}",
+    "baggage": f"name={MARK}",
+}
+AUDIO = (f"{MARK}.wav", b"RIFF" + MARK.encode(), "audio/wav")
+BROKEN_FORM = f'--x\r\nContent-Disposition: form-data; name="{MARK}"\r\n\r\n{MARK}\r\n--x{MARK}'
+CALLS: list[tuple[int, dict[str, Any]]] = [
+    (200, {"url": "/analyze/text", "data": {"text": MARK}}),
+    (200, {"url": "/analyze/audio", "files": {"audio": AUDIO}}),
+    (200, {"url": "/analyze/multimodal", "data": {"text": MARK}, "files": {"audio": AUDIO}}),
+    (200, {"url": "/analyze/multimodal", "data": {"text": MARK}, "files": {"audio": MARK}}),
+    (500, {"url": "/analyze/text", "data": {"text": f"explode {MARK}"}}),
+    (422, {"url": "/analyze/multimodal", "data": {"text": "a", "text_weight": MARK}}),
+    (422, {"url": "/analyze/text", "json": {"text": [MARK]}}),
+    (400, {"url": "/analyze/text", "content": f'{{"text": {MARK}', "headers": {
+        "Content-Type": "application/json"}}),
+    (400, {"url": "/analyze/text", "content": BROKEN_FORM, "headers": {
+        "Content-Type": "multipart/form-data; boundary=x"}}),
+    (415, {"url": "/analyze/text", "content": MARK, "headers": {"Content-Type": f"x/{MARK}"}}),
+    (413, {"url": "/analyze/text", "data": {"text": MARK * 200_000}}),
+    (404, {"url": f"/{MARK}"}),
+    (405, {"url": "/health"}),
+]  # fmt: skip
+
+
+def send_all(client: httpx.Client) -> None:
+    for status, call in CALLS:
+        headers = {**HEADERS, **call.get("headers", {})}
+        answer = client.post(**{**call, "headers": headers}, params={"q": f"{MARK}-query"})
+        assert answer.status_code == status, (call["url"], answer.text)
+        assert MARK not in answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_log_metric_or_span_holds_it(database_url: str, tmp_path: Path, log_format: str) -> None:
+    settings = {"NEUROSENSE_LOG_FORMAT": log_format, "NEUROSENSE_LOG_LEVEL": "debug"}
+    with collecting() as collector:
+        settings |= environment(collector)
+        with api_process(database_url, tmp_path / "log", **settings) as api:
+            send_all(api.client)
+            metrics = api.client.get("/metrics").text
+            log = api.stop()
+        spans, sent = collector.spans(), b"".join(collector.bodies)
+    # They are all there ...
+    assert log.count("neurosense.access") >= len(CALLS)
+    assert metrics.count("neurosense_requests_total{") >= 8
+    assert len([span for span in spans if span["kind"] == 2]) >= len(CALLS)
+    # ... and say nothing.
+    for seen in (log, metrics, sent.decode()):
+        assert MARK.lower() not in seen.lower()
+    addresses = [line for line in log.splitlines() if "127.0.0.1" in line]
+    assert ["Uvicorn running on" in line for line in addresses] == [True]
+    assert "127.0.0.1" not in metrics + sent.decode()

@@ -1,0 +1,130 @@
+"""One request in the logs, metrics and traces of the whole real system."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tests.api.collector import Collector, Span, collecting
+from tests.conftest import Stack, stack_environment, start_serve, stop_serve
+from tests.recordings import wav
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+MARK = "Jane-Austen"
+TRACES = {flags: f"4bf92f3577b34da6a3ce929d0e0e47{flags}" for flags in ("00", "01")}
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A system of its own that sends its traces to a collector."""
+
+    api: httpx.Client
+    collector: Collector
+    logs: Path
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    folder = tmp_path_factory.mktemp("traced")
+    with collecting() as collector:
+        environment = stack_environment(
+            folder / "state",
+            NEUROSENSE_LOG_FORMAT="json",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="100",
+            no_proxy="127.0.0.1",
+        )
+        process = start_serve(environment, folder / "serve.log")
+        url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}"
+        try:
+            with httpx.Client(base_url=url, timeout=60) as api:
+                yield Traced(api, collector, folder / "state" / "logs")
+        finally:
+            stop_serve(process)
+
+
+def ask(traced: Traced, flags: str, audio: bytes, identity: str) -> dict[str, Any]:
+    headers = {
+        "traceparent": f"00-{TRACES[flags]}-00f067aa0ba902b7-{flags}",
+        "X-Request-ID": identity,
+    }
+    files = {"audio": (f"{MARK}.wav", audio)}
+    form = {"text": f"I love {MARK}!"}
+    answer = traced.api.post("/analyze/multimodal", data=form, files=files, headers=headers)
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def of(spans: list[Span], service: str) -> dict[str, Span]:
+    return {
+        span["name"]: span
+        for span in spans
+        if (span["traceId"], span["service"]) == (TRACES["01"], service)
+    }
+
+
+def test_a_trace_goes_through_api_and_triton(traced: Traced) -> None:
+    ask(traced, "00", wav(1), "unseen")
+    ask(traced, "01", wav(1), "seen")
+    wanted = {"InferRequest", "emotion_multimodal", "text_tokenizer", "audio_classifier", "fusion"}
+    spans = traced.collector.wait_for(
+        lambda spans: (
+            wanted <= set(of(spans, "neurosense-triton"))
+            and "POST /analyze/multimodal" in of(spans, "neurosense-api")
+        )
+    )
+    ours, tritons = of(spans, "neurosense-api"), of(spans, "neurosense-triton")
+    call = ours["triton emotion_multimodal"]
+    assert call["parentSpanId"] == ours["POST /analyze/multimodal"]["spanId"]
+    assert tritons["InferRequest"]["parentSpanId"] == call["spanId"]
+    assert tritons["fusion"]["attributes"]["triton.request_id"] == "seen"
+    # Whoever asks not to be traced is not, neither here nor there.
+    assert TRACES["00"] not in {span["traceId"] for span in spans}
+    identities = {span["attributes"].get("triton.request_id") for span in spans}
+    assert "unseen" not in identities
+
+
+def test_a_failing_branch_leaves_nothing_of_the_input_anywhere(traced: Traced) -> None:
+    for number in range(20):
+        answer = ask(traced, "01", f"{MARK} is no recording".encode(), f"failing-{number}")
+        assert answer["degraded"]["modality"] == "audio"
+    traced.collector.wait_for(
+        lambda spans: any(
+            span["attributes"].get("triton.request_id") == "failing-19" for span in spans
+        )
+    )
+    files = {path.name: path.read_text() for path in traced.logs.iterdir()}
+    assert {"api.log", "triton.log", "postgres.log"} <= set(files)
+    lines = [json.loads(line) for line in files["api.log"].splitlines()]
+    assert "failing-0" in {line["request_id"] for line in lines}
+    seen = {**files, "metrics": traced.api.get("/metrics").text}
+    seen["spans"] = b"".join(traced.collector.bodies).decode()
+    assert [name for name, text in seen.items() if MARK in text] == []
+
+
+def test_every_metric_that_the_readme_names_is_scraped(stack: Stack) -> None:
+    httpx.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"})
+    scraped = httpx.get(f"{stack.api_url}/metrics").text + httpx.get(stack.triton_metrics).text
+    [section] = re.findall(r"\n## Seeing it\n(.+?)\n## ", README, re.DOTALL)
+    named = set(re.findall(r"`((?:neurosense|nv|process)_\w+)`", section))
+    assert len(named) > 15
+    given = set(re.findall(r"^# TYPE (\w+) ", scraped, re.MULTILINE))
+    assert named - given == set()
+
+
+def test_the_readme_says_where_to_scrape() -> None:
+    [snippet] = re.findall(r"```yaml\n(scrape_configs.+?)```", README, re.DOTALL)
+    jobs = {
+        job["job_name"]: job["static_configs"] for job in yaml.safe_load(snippet)["scrape_configs"]
+    }
+    assert jobs == {
+        "neurosense-api": [{"targets": ["127.0.0.1:8080"]}],
+        "neurosense-triton": [{"targets": ["127.0.0.1:8002"]}],
+    }
