@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from api import VERSION, errors, health, routes
+from api import VERSION, docs, errors, health, routes
+from api.auth import Access
 from api.body import BodyLimit
+from api.headers import SecurityHeaders
 from api.log import PredictionLog
 from api.models import Models
 from api.service import Service
@@ -21,7 +24,11 @@ def _connect(settings: Settings) -> Models:
 
 
 def create_app(settings: Settings | None = None, connect: Connect = _connect) -> FastAPI:
-    """Return the application; `connect` opens the models, inside its event loop."""
+    """Return the application; `connect` opens the models, inside its event loop.
+
+    Raises:
+        KeysError: the API would be reached from elsewhere without a key, or the file is broken.
+    """
     chosen = load() if settings is None else settings
 
     @asynccontextmanager
@@ -38,9 +45,22 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
         version=VERSION,
         description="The emotions of a sentence, a recording of speech, or both.",
         lifespan=lifespan,
+        docs_url=None,  # api.docs has it, without what needs a looser policy
+        redoc_url=None,
     )
+    app.state.access = Access(chosen)
     app.include_router(health.router)
     app.include_router(routes.router)
+    app.include_router(docs.router)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    if chosen.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=chosen.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(SecurityHeaders)  # the last is the outermost: every answer has them
     return app
