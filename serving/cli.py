@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api import key_commands
 from export.errors import ExportError
 from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
@@ -17,7 +18,7 @@ from serving.errors import ServingError
 from serving.provision import install_export_tools, provide
 from serving.repository import render
 from serving.settings import Settings
-from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
+from serving.stack import check_keys, check_ports, running, state_lock, stop_on_signals, watch
 from serving.triton import has_gpu
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(key_commands.app)
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()
 
@@ -60,6 +62,7 @@ def serve() -> None:
     try:
         with state_lock(settings.state_dir):
             check_ports(settings)
+            check_keys(settings)
             manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
             render(settings.repository, manifests, settings, gpu=has_gpu())
             check_ports(settings)  # again: an export takes minutes

@@ -26,6 +26,7 @@ class Stack:
     triton_http: str
     triton_grpc: str
     triton_metrics: str
+    triton_control_key: str
     database_url: str
     state_dir: Path
     pid: int
@@ -88,6 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         triton_http=f"127.0.0.1:{environment['NEUROSENSE_TRITON_HTTP_PORT']}",
         triton_grpc=f"127.0.0.1:{environment['NEUROSENSE_TRITON_GRPC_PORT']}",
         triton_metrics=f"http://127.0.0.1:{environment['NEUROSENSE_TRITON_METRICS_PORT']}/metrics",
+        triton_control_key=(state_dir / "triton_control_key").read_text().strip(),
         database_url=(state_dir / "database_url").read_text().strip(),
         state_dir=state_dir,
         pid=process.pid,
