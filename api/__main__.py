@@ -18,6 +18,5 @@ if __name__ == "__main__":
         app,
         host=settings.api_host,
         port=settings.api_port,
-        proxy_headers=False,  # who writes X-Forwarded-For would choose its own rate limit
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )

@@ -30,6 +30,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 _BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer ns_…`")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="`X-API-Key: ns_…`")
 _LONGEST_KEY = 256
+_FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host"}
 
 
 class UnauthorizedError(ApiError):
@@ -88,13 +89,16 @@ class Access:
         self._limit.count(entry.id)
 
     def is_open_to(self, request: Request) -> bool:
-        """Tell whether a request needs no key: there is no file, and it never left this machine.
+        """Tell whether a request needs no key: there is no file, and it comes from this machine.
 
         The settings say where the API listens, unless another server than ours runs it: so the
         connection must have arrived at a loopback address too. Its Host must be such a name: a
-        web page that points its own name at 127.0.0.1 (DNS rebinding) is none of this machine's.
+        web page that points its own name at 127.0.0.1 (DNS rebinding) has another. And what a
+        proxy hands on comes from anywhere.
         """
         if not self._local or self._keys.has_file:
+            return False
+        if not _FORWARDED.isdisjoint(request.headers.keys()):
             return False
         server = request.scope.get("server") or ("", 0)
         host = request.headers.get("host", "127.0.0.1").lower()

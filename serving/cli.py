@@ -15,10 +15,11 @@ from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.errors import ServingError
+from serving.keys import check_keys
 from serving.provision import install_export_tools, provide
 from serving.repository import render
 from serving.settings import Settings
-from serving.stack import check_keys, check_ports, running, state_lock, stop_on_signals, watch
+from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
 from serving.triton import has_gpu
 
 app = typer.Typer(

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from api.auth import is_loopback
-from api.keys import KeysError, read
 from export.hub_progress import Progress
 from serving import control
 from serving.errors import ServingError
@@ -48,19 +46,6 @@ def check_ports(settings: Settings) -> None:
     require_free(settings.triton_http_port, "NEUROSENSE_TRITON_HTTP_PORT")
     require_free(settings.triton_grpc_port, "NEUROSENSE_TRITON_GRPC_PORT")
     require_free(settings.triton_metrics_port, "NEUROSENSE_TRITON_METRICS_PORT")
-
-
-def check_keys(settings: Settings) -> None:
-    """Raise ServingError if the API would listen to others without a key, or its file is broken."""
-    try:
-        keys = read(settings.keys_file) if settings.keys_file.exists() else ()
-    except KeysError as error:
-        raise ServingError(str(error)) from None
-    if not keys and not is_loopback(settings.api_host):
-        raise ServingError(
-            f"NEUROSENSE_API_HOST={settings.api_host} lets others call the API, so a key is "
-            "needed: make one with `neurosense keys create NAME --scope analyze`"
-        )
 
 
 @contextlib.contextmanager

@@ -123,6 +123,15 @@ def test_a_change_counts_at_once(file: Path) -> None:
     assert len(ring) == 0
 
 
+def test_a_change_counts_in_every_process(file: Path) -> None:
+    rings = [Keyring(file) for _ in range(3)]
+    with ProcessPoolExecutor(1) as pool:
+        key = pool.submit(make, file, 1).result()
+        assert all(ring.find(key) for ring in rings)
+        pool.submit(revoke, file, "key-1").result()
+        assert not any(ring.find(key) for ring in rings)
+
+
 def broken(content: bytes) -> Any:
     return lambda file: file.write_bytes(content)
 
