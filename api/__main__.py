@@ -1,10 +1,13 @@
 """`python -m api`: the API alone, on the address and port of the settings."""
 
+import sys
+
 import uvicorn
 from fastapi import FastAPI
 
 from api import logging_setup
 from api.app import create_app
+from api.keys import KeysError
 from api.settings import Settings, load
 
 
@@ -23,4 +26,8 @@ def run(app: FastAPI, settings: Settings) -> None:
 
 if __name__ == "__main__":
     chosen = load()
-    run(create_app(chosen), chosen)
+    try:
+        made = create_app(chosen)
+    except KeysError as error:
+        sys.exit(str(error))
+    run(made, chosen)

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from api import VERSION, errors, health, history, metrics, routes, tracing
+from api import VERSION, docs, errors, health, history, metrics, routes, tracing
+from api.auth import Access
 from api.body import BodyLimit
 from api.database import Database
+from api.headers import SecurityHeaders
 from api.log import PredictionLog
 from api.metrics import Metrics
 from api.models import Models
@@ -33,7 +36,11 @@ def _log(settings: Settings, metrics: Metrics) -> PredictionLog:
 
 
 def create_app(settings: Settings | None = None, connect: Connect = _connect) -> FastAPI:
-    """Return the application; `connect` opens the models, inside its event loop."""
+    """Return the application; `connect` opens the models, inside its event loop.
+
+    Raises:
+        KeysError: the API would be reached from elsewhere without a key, or the file is broken.
+    """
     chosen = load() if settings is None else settings
 
     @asynccontextmanager
@@ -56,15 +63,30 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
         version=VERSION,
         description="The emotions of a sentence, a recording of speech, or both.",
         lifespan=traced,
+        docs_url=None,  # api.docs has it, without what needs a looser policy
+        redoc_url=None,
         # FastAPI's own spans hold query strings and exceptions' messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.access = Access(chosen)
     app.state.metrics = Metrics()
-    app.include_router(health.router)
-    app.include_router(routes.router)
-    app.include_router(history.router)
-    app.include_router(metrics.router)
+    for module in (health, routes, history, metrics, docs):
+        app.include_router(module.router)
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
-    app.add_middleware(Observed, metrics=app.state.metrics)
+    _add_middleware(app, chosen)
     return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add what every request passes; the last one is the outermost and sees every answer."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observed, metrics=app.state.metrics)

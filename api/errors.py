@@ -28,6 +28,11 @@ class ApiError(Exception):
         self.code = code
         self.detail = detail
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer's headers say besides."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
 
 class InputError(ApiError):
     """The request was understood, but its content cannot be analysed."""
@@ -89,9 +94,7 @@ def problem(
 async def _answer(_: Request, error: Exception) -> JSONResponse:
     match error:
         case ApiError():
-            retry = error.retry_after_s
-            headers = None if retry is None else {"Retry-After": str(retry)}
-            return problem(error.status, error.code, error.detail, headers)
+            return problem(error.status, error.code, error.detail, error.headers)
         case HTTPException():
             code = _HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
             return problem(error.status_code, code, str(error.detail), error.headers)

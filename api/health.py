@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api import VERSION
 from api.errors import UnavailableError
@@ -27,7 +27,7 @@ async def root(service: ServiceDep) -> Root:
 
 
 @router.get("/health")
-async def health(service: ServiceDep) -> Health:
+async def health(request: Request, service: ServiceDep) -> Health:
     """Answer as long as the process does, and say whose weights are served."""
     loaded = await service.models.loaded(_TIMEOUT_S)
     return Health(
@@ -37,6 +37,7 @@ async def health(service: ServiceDep) -> Health:
             "text": loaded["text"].weights if "text" in loaded else None,
             "audio": loaded["audio"].weights if "audio" in loaded else None,
         },
+        needs_key=not request.app.state.access.is_open_to(request),
     )
 
 

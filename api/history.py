@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from api import queries
+from api import auth, queries
 from api.database import DatabaseError
 from api.errors import InputError, NotFoundError, UnavailableError
 from api.records import Bucket, Page, Record, Stats
@@ -26,7 +26,7 @@ _STEP: dict[Bucket, timedelta] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+_PROBLEMS: dict[int | str, dict[str, Any]] = auth.PROBLEMS | {
     422: {"model": Problem, "description": "A parameter makes no sense"},
     503: {"model": Problem, "description": "The log's database is away; see Retry-After"},
 }
@@ -36,7 +36,7 @@ Since = Annotated[AwareDatetime | None, Query(description="from then on, ISO 860
 Until = Annotated[AwareDatetime | None, Query(description="before then, ISO 8601 with its zone")]
 
 
-@router.get("/predictions")
+@router.get("/predictions", dependencies=[auth.requires("read")])
 async def predictions(
     service: ServiceDep,
     since: Since = None,
@@ -59,7 +59,7 @@ async def predictions(
     return Page(predictions=records, next_cursor=_cursor(records[-1]) if rows[limit:] else None)
 
 
-@router.get("/stats")
+@router.get("/stats", dependencies=[auth.requires("read")])
 async def stats(
     service: ServiceDep, since: Since = None, until: Until = None, bucket: Bucket = "day"
 ) -> Stats:
@@ -78,6 +78,7 @@ async def stats(
 @router.delete(
     "/predictions/{prediction}",
     status_code=204,
+    dependencies=[auth.requires("admin")],
     responses={404: {"model": Problem, "description": "There is no such prediction"}},
 )
 async def forget(service: ServiceDep, prediction: UUID) -> None:

@@ -64,6 +64,10 @@ class PredictionLog:
             await self._prepare()
         except DatabaseError as error:
             self._spool_because(f"DATABASE_URL cannot be used: {error}")
+        except MigrationError as error:
+            logger.critical("%s", error)
+            await self.database.close()
+            raise
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._recover())]
 
     async def close(self) -> None:

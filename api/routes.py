@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api import requests
+from api import auth, requests
 from api.leaving import unless_left
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
@@ -19,7 +19,12 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "The models or the log are away; see Retry-After"},
     504: {"model": Problem, "description": "The models did not answer in time"},
 }
-router = APIRouter(prefix="/analyze", tags=["analyze"], responses=_PROBLEMS)
+router = APIRouter(
+    prefix="/analyze",
+    tags=["analyze"],
+    responses=auth.PROBLEMS | _PROBLEMS,
+    dependencies=[auth.requires("analyze")],
+)
 
 
 @router.post("/text", openapi_extra=requests.TEXT_OPENAPI)

@@ -147,6 +147,7 @@ class Health(BaseModel):
     weights: dict[Literal["text", "audio"], str | None] = Field(
         description="hub, starter or local, by branch; null for a branch that does not answer"
     )
+    needs_key: bool = Field(description="whether /analyze asks you for an API key")
 
 
 class Live(BaseModel):

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, Field, HttpUrl, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.logging_setup import Format, Level
@@ -21,6 +22,18 @@ def _checked_url(url: str) -> str:
     return url
 
 
+def _checked_origins(listed: str) -> str:
+    for origin in _origins(listed):
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError(f"{origin!r} is no origin such as https://example.org")
+    return listed
+
+
+def _origins(listed: str) -> list[str]:
+    return [origin for each in listed.split(",") if (origin := each.strip())]
+
+
 class Settings(BaseSettings):
     """The API's settings; each field's description is its row in the README's table."""
 
@@ -30,6 +43,27 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="address that the API listens on")
     api_port: int = Field(8080, ge=1, le=65535, description="port of the API, 1 to 65535")
+    api_keys_file: Path | None = Field(
+        None, description="file of the API keys; without it, there are none"
+    )
+    page_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="one more key, with the scope analyze: the page's, 32 random characters or "
+        "more; `neurosense serve` makes one at each start",
+    )
+    rate_limit_per_minute: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="requests that a key (without keys: an address) may send a minute to each "
+        "process, up to 1000000; 0: any number. Ten seconds' worth may come at once",
+    )
+    cors_origins: Annotated[str, AfterValidator(_checked_origins)] | None = Field(
+        None,
+        description="origins whose web pages may call the API from a browser, with commas "
+        "between them, such as https://example.org; without it, none",
+    )
     triton_grpc_url: str = Field(
         "127.0.0.1:8001", min_length=1, description="Triton's gRPC address, host:port"
     )
@@ -92,6 +126,11 @@ class Settings(BaseSettings):
     def max_body_bytes(self) -> int:
         r"""The longest request body: a recording, a text as JSON's \uXXXX, and the framing."""
         return self.max_upload_bytes + 6 * self.max_text_bytes + 2**16
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return _origins(self.cors_origins or "")
 
 
 def env_name(field: str) -> str:

@@ -10,6 +10,7 @@ FROM python:3.12.13-slim-trixie AS models
 WORKDIR /src
 COPY requirements/run.txt requirements/
 RUN pip install --no-cache-dir --only-binary :all: -r requirements/run.txt
+COPY api api
 COPY ensemble ensemble
 COPY export export
 COPY model_repository model_repository
@@ -27,6 +28,7 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary 
     && rm /tmp/requirements.txt \
     && echo /opt/neurosense > "$(python3 -c 'import site; print(site.getsitepackages()[0])')/neurosense.pth" \
     && python3 -c 'import ensemble.audio, ensemble.fusion, ensemble.step, ensemble.tokenizing'
+COPY docker/triton.sh /usr/local/bin/closed-triton
 COPY --from=models /models /models
 ENV PYTHONDONTWRITEBYTECODE=1
 # The image's user `triton-server`.
@@ -34,7 +36,7 @@ USER 1000
 EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=2)"]
-CMD ["tritonserver", \
+CMD ["closed-triton", \
      "--model-repository=/models", \
      "--model-control-mode=explicit", \
      "--load-model=*", \

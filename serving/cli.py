@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api import key_commands
 from export.errors import ExportError
 from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.errors import ServingError
+from serving.keys import check_keys
 from serving.provision import install_export_tools, provide
 from serving.repository import render
 from serving.settings import Settings
@@ -28,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(key_commands.app)
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()
 
@@ -60,6 +63,7 @@ def serve() -> None:
     try:
         with state_lock(settings.state_dir):
             check_ports(settings)
+            check_keys(settings)
             manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
             render(settings.repository, manifests, settings, gpu=has_gpu())
             check_ports(settings)  # again: an export takes minutes

@@ -13,6 +13,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: holds `model_repository/` and `requirements/`."""
 
 
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
 class Settings(BaseSettings):
     """Frozen; `Settings.load()` fails with the variable's name where a value makes no sense."""
 
@@ -36,9 +40,14 @@ class Settings(BaseSettings):
         description="of the classifiers: `fp32`, `int8`, or `auto`: int8 where at least 99 % of "
         "labels agree with fp32 on real inputs, else fp32",
     )
-    state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+    state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         PROJECT / ".neurosense",
         description="everything that running writes: served repository, database, logs",
+    )
+    api_keys_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None,
+        description="file of the API keys; without it, `api_keys.json` in the state folder "
+        "(`python -m api` alone: none)",
     )
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8080, ge=1, le=65535, description="port of the API")
@@ -89,6 +98,11 @@ class Settings(BaseSettings):
     def repository(self) -> Path:
         """The model repository that Triton serves."""
         return self.state_dir / "model_repository"
+
+    @property
+    def keys_file(self) -> Path:
+        """The file of the API keys."""
+        return self.api_keys_file or self.state_dir / "api_keys.json"
 
     @property
     def log_dir(self) -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import secrets
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from export.hub_progress import Progress
+from serving import control
 from serving.errors import ServingError
 from serving.ports import answers, require_free
 from serving.postgres import Postgres
@@ -62,8 +64,9 @@ def running(settings: Settings, say: Progress) -> Iterator[list[Child]]:
         say("Starting Triton ...")
         triton = _start_triton(settings, stack, children)
         say("Starting the API and the page ...")
-        api = started(_api(settings, triton, database_url))
-        page = started(_ui(settings))
+        page_key = secrets.token_urlsafe(32)
+        api = started(_api(settings, triton, database_url, page_key))
+        page = started(_ui(settings, page_key))
         ready_urls = {
             api: _url(settings.api_host, settings.api_port) + "/health/ready",
             page: _url(settings.ui_host, settings.ui_port) + "/_stcore/health",
@@ -125,10 +128,14 @@ def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: lis
     stack.enter_context(triton)
     if triton.child is not None:
         children.append(triton.child)
+    # For people with rights, while it runs.
+    key_file = settings.state_dir / "triton_control_key"
+    control.write_key(key_file, triton.control_key)
+    stack.callback(key_file.unlink, missing_ok=True)
     return triton
 
 
-def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
+def _api(settings: Settings, triton: Triton, database_url: str, page_key: str) -> Child:
     return Child(
         "api",
         [sys.executable, "-m", "api"],
@@ -138,12 +145,18 @@ def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
             **os.environ,
             "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
             "DATABASE_URL": database_url,
+            "NEUROSENSE_API_KEYS_FILE": str(settings.keys_file),
+            "NEUROSENSE_PAGE_KEY": page_key,
         },
         cwd=PROJECT,
     )
 
 
-def _ui(settings: Settings) -> Child:
+def _ui(settings: Settings, page_key: str) -> Child:
+    """Start the page, with a key of this start: in the memory of both, and in no file.
+
+    It holds whether or not there are other keys, so that the page goes on when the first is made.
+    """
     options = [f"--server.port={settings.ui_port}", f"--server.address={settings.ui_host}"]
     return Child(
         "page",
@@ -152,6 +165,7 @@ def _ui(settings: Settings) -> Child:
         env={
             **os.environ,
             "NEUROSENSE_API_URL": _url(settings.api_host, settings.api_port),
+            "NEUROSENSE_API_KEY": page_key,
         },
         cwd=PROJECT,
     )

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import onnxruntime
 
+from serving import control
 from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
@@ -40,6 +41,7 @@ class Triton:
         self.http_url = f"{_HOST}:{http_port}"
         self.grpc_url = f"{_HOST}:{grpc_port}"
         self.metrics_url = f"http://{_HOST}:{metrics_port}/metrics"
+        self.control_key = control.new_key()
         self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self._repository = repository.absolute()
         self._log_path = log_path
@@ -96,6 +98,7 @@ class Triton:
             "--load-model=*",
             "--disable-auto-complete-config",  # the configurations are complete
             "--exit-timeout-secs=4",
+            *control.options(self.control_key),
             *ports,
             *_tracing(self._otlp_endpoint),
         ]

@@ -26,6 +26,7 @@ class Stack:
     triton_http: str
     triton_grpc: str
     triton_metrics: str
+    triton_control_key: str
     database_url: str
     state_dir: Path
     pid: int
@@ -88,8 +89,54 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         triton_http=f"127.0.0.1:{environment['NEUROSENSE_TRITON_HTTP_PORT']}",
         triton_grpc=f"127.0.0.1:{environment['NEUROSENSE_TRITON_GRPC_PORT']}",
         triton_metrics=f"http://127.0.0.1:{environment['NEUROSENSE_TRITON_METRICS_PORT']}/metrics",
+        triton_control_key=(state_dir / "triton_control_key").read_text().strip(),
         database_url=(state_dir / "database_url").read_text().strip(),
         state_dir=state_dir,
+        pid=process.pid,
+    )
+    stop_serve(process)
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A running system that was started with one key for `analyze`."""
+
+    api_url: str
+    ui_url: str
+    key: str
+    environment: dict[str, str]
+    state_dir: Path
+    pid: int
+
+    def run_keys(self, *arguments: str) -> str:
+        return run_keys(self.environment, *arguments)
+
+
+def run_keys(environment: dict[str, str], *arguments: str) -> str:
+    """Run `neurosense keys …` and return what it prints on stdout."""
+    done = subprocess.run(
+        [NEUROSENSE, "keys", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    folder = tmp_path_factory.mktemp("locked")
+    # Another key of the person who starts it must not be the page's.
+    environment = stack_environment(folder / "state", NEUROSENSE_API_KEY="ns_somebody-elses")
+    key = run_keys(environment, "create", "first", "--scope", "analyze").strip()
+    process = start_serve(environment, folder / "log")
+    yield Locked(
+        api_url=f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}",
+        ui_url=f"http://127.0.0.1:{environment['NEUROSENSE_UI_PORT']}",
+        key=key,
+        environment=environment,
+        state_dir=folder / "state",
         pid=process.pid,
     )
     stop_serve(process)

@@ -36,12 +36,12 @@ def main() -> None:
 
 
 def _show_tool(settings: Settings) -> None:
-    client = Client(settings.api_url, settings.ui_timeout_s)
+    client = Client(settings.api_url, settings.ui_timeout_s, settings.key)
     _show_service(client)
     analysis = _ask(settings)
     if st.button("Analyze", type="primary"):
         st.session_state["outcome"] = _outcome(client, analysis)
-    _show_outcome(settings)
+    _show_outcome(client, settings)
 
 
 def _show_service(client: Client) -> None:
@@ -115,7 +115,7 @@ def _outcome(client: Client, analysis: Analysis) -> tuple[Analysis, Answer | Api
             return analysis, error
 
 
-def _show_outcome(settings: Settings) -> None:
+def _show_outcome(client: Client, settings: Settings) -> None:
     """Draw the last result; it stays until the next one, whatever is typed meanwhile."""
     if "outcome" not in st.session_state:
         return
@@ -126,7 +126,15 @@ def _show_outcome(settings: Settings) -> None:
     if isinstance(result, ApiError):
         _show_error(result)
     else:
-        show_answer(analysis, result, analysis.curl(settings.shown_api_url))
+        curl = analysis.curl(settings.shown_api_url, with_key=_needs_key(client))
+        show_answer(analysis, result, curl)
+
+
+def _needs_key(client: Client) -> bool:
+    try:
+        return bool(_health(client.base_url).get("needs_key"))
+    except ApiError:
+        return False
 
 
 def _show_error(error: ApiError) -> None:

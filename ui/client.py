@@ -50,9 +50,11 @@ class Analysis:
             fields["text_weight"] = f"{self.text_weight:g}"
         return fields
 
-    def curl(self, base_url: str) -> str:
-        """The same call for a shell."""
+    def curl(self, base_url: str, *, with_key: bool = False) -> str:
+        """The same call for a shell, which has the reader's own key in a variable."""
         lines = [f"curl {shlex.quote(base_url + self.path)}"]
+        if with_key:
+            lines.append('-H "Authorization: Bearer $NEUROSENSE_API_KEY"')
         # --form-string: a sentence that starts with @ or < must not name a file.
         option = "--form-string" if self.clip else "--data-urlencode"
         lines += [f"{option} {shlex.quote(f'{k}={v}')}" for k, v in self.form.items()]
@@ -71,8 +73,9 @@ def _curl_quoted(name: str) -> str:
 class Client:
     """The API at `base_url`; calls raise ApiError and nothing else that is expected."""
 
-    def __init__(self, base_url: str, timeout_s: float) -> None:
+    def __init__(self, base_url: str, timeout_s: float, key: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
 
     def health(self) -> Answer:
@@ -89,7 +92,12 @@ class Client:
         try:
             # No proxy from the environment: the API is a neighbour, not out on the web.
             response = httpx.request(
-                method, self.base_url + path, timeout=self._timeout, trust_env=False, **sent
+                method,
+                self.base_url + path,
+                headers=self._headers,
+                timeout=self._timeout,
+                trust_env=False,
+                **sent,
             )
         except httpx.TimeoutException:
             raise _timed_out() from None
@@ -136,6 +144,14 @@ def _sentence(detail: str) -> str:
 
 def _advice(response: httpx.Response) -> str:
     status = response.status_code
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return (
+            "The page's own key is missing, revoked or not for this. Make one with `neurosense "
+            "keys create page --scope analyze` and start the page with it in NEUROSENSE_API_KEY."
+        )
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        wait_s = response.headers.get("Retry-After", "a few")
+        return f"Too much was asked at once. Wait {wait_s} seconds and press Analyze again."
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         return "Use a shorter sentence or recording."
     if status == httpx.codes.SERVICE_UNAVAILABLE:

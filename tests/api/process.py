@@ -49,7 +49,9 @@ def api_process(database_url: str, log_path: Path, **settings: str) -> Iterator[
     """The API under uvicorn as in production, but for its models."""
     [port] = free_ports(1)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO", "OTEL"))}
-    environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port), **settings}
+    folder = str(log_path.parent)
+    environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port)}
+    environment |= {"NEUROSENSE_SPOOL_DIR": f"{folder}/spool", **settings}
     command = [sys.executable, "-m", "tests.api.process"]
     child = Child("api", command, log_path, env=environment, cwd=PROJECT)
     url = f"http://127.0.0.1:{port}"

@@ -61,7 +61,7 @@ def test_100_mb_where_no_body_is_wanted(address: tuple[str, int]) -> None:
 def test_a_length_alone_is_refused_before_the_body(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=5) as client:
         client.sendall(
-            b"POST /analyze/audio HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
+            b"POST /analyze/audio HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
         )
         assert client.recv(100).startswith(b"HTTP/1.1 413")
@@ -70,7 +70,7 @@ def test_a_length_alone_is_refused_before_the_body(address: tuple[str, int]) -> 
 def test_a_client_that_asks_first_sends_nothing(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=5) as client:
         client.sendall(
-            b"POST /analyze/audio HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
+            b"POST /analyze/audio HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
         )
         answer = b""
@@ -85,7 +85,7 @@ def test_a_client_that_never_ends_is_left(
 ) -> None:
     monkeypatch.setattr("api.body._DRAIN_S", 0.2)
     with socket.create_connection(address, timeout=20) as client:
-        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         while client.recv(10_000):
             time.sleep(0.01)
 

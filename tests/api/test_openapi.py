@@ -23,7 +23,9 @@ def test_endpoints_bodies_and_errors_are_there() -> None:
     assert "application/json" in text["requestBody"]["content"]
     for path in ("text", "audio", "multimodal"):
         operation = paths[f"/analyze/{path}"]["post"]
-        assert set(operation["responses"]) == {"200", "400", "413", "415", "422", "503", "504"}
+        assert set(operation["responses"]) == {
+            "200", "400", "401", "403", "413", "415", "422", "429", "503", "504",
+        }  # fmt: skip
         assert "multipart/form-data" in operation["requestBody"]["content"]
     assert "HTTPValidationError" not in _file()["components"]["schemas"]
 

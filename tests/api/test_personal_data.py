@@ -6,14 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
+from api.keys import create
 from tests.api.collector import collecting
 from tests.api.process import api_process
 from tests.api.test_tracing import PARENT, environment
 
 MARK = "Jane-Austen"
 HEADERS = {
-    "X-API-Key": f"{MARK}-key",
-    "Authorization": f"Bearer {MARK}-token",
     "User-Agent": f"{MARK}-agent",
     "Cookie": f"name={MARK}",
     "X-Request-ID": f"{MARK} is no id",
@@ -39,14 +38,15 @@ CALLS: list[tuple[int, dict[str, Any]]] = [
         "Content-Type": "multipart/form-data; boundary=x"}}),
     (415, {"url": "/analyze/text", "content": MARK, "headers": {"Content-Type": f"x/{MARK}"}}),
     (413, {"url": "/analyze/text", "data": {"text": MARK * 200_000}}),
+    (401, {"url": "/analyze/text", "headers": {"X-API-Key": f"{MARK}-key"}}),
     (404, {"url": f"/{MARK}"}),
     (405, {"url": "/health"}),
 ]  # fmt: skip
 
 
-def send_all(client: httpx.Client) -> None:
+def send_all(client: httpx.Client, key: str) -> None:
     for status, call in CALLS:
-        headers = {**HEADERS, **call.get("headers", {})}
+        headers = {**HEADERS, "Authorization": f"Bearer {key}", **call.get("headers", {})}
         answer = client.post(**{**call, "headers": headers}, params={"q": f"{MARK}-query"})
         assert answer.status_code == status, (call["url"], answer.text)
         assert MARK not in answer.headers["X-Request-ID"]
@@ -55,10 +55,12 @@ def send_all(client: httpx.Client) -> None:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_no_log_metric_or_span_holds_it(database_url: str, tmp_path: Path, log_format: str) -> None:
     settings = {"NEUROSENSE_LOG_FORMAT": log_format, "NEUROSENSE_LOG_LEVEL": "debug"}
+    _, key = create(tmp_path / "keys.json", "one", ["analyze"])
+    settings["NEUROSENSE_API_KEYS_FILE"] = str(tmp_path / "keys.json")
     with collecting() as collector:
         settings |= environment(collector)
         with api_process(database_url, tmp_path / "log", **settings) as api:
-            send_all(api.client)
+            send_all(api.client, key)
             metrics = api.client.get("/metrics").text
             log = api.stop()
         spans, sent = collector.spans(), b"".join(collector.bodies)
@@ -69,6 +71,7 @@ def test_no_log_metric_or_span_holds_it(database_url: str, tmp_path: Path, log_f
     # ... and say nothing.
     for seen in (log, metrics, sent.decode()):
         assert MARK.lower() not in seen.lower()
+        assert key not in seen
     addresses = [line for line in log.splitlines() if "127.0.0.1" in line]
     assert ["Uvicorn running on" in line for line in addresses] == [True]
     assert "127.0.0.1" not in metrics + sent.decode()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import tritonclient.grpc
 
+from serving import control
 from tests.api.real import NOT_AUDIO, ask, assert_prediction, assert_problem, log_row, long_zeros
 from tests.conftest import Stack
 from tests.recordings import wav
@@ -50,9 +51,10 @@ def test_degraded_by_input(
 def without(stack: Stack, *models: str) -> Iterator[None]:
     """Unload models, and load them again."""
     triton = tritonclient.grpc.InferenceServerClient(stack.triton_grpc)
+    key = control.headers(stack.triton_control_key)
     try:
         for model in models:
-            triton.unload_model(model)
+            triton.unload_model(model, headers=key)
         deadline = time.monotonic() + 30
         while any(triton.is_model_ready(model) for model in models):
             assert time.monotonic() < deadline
@@ -60,7 +62,7 @@ def without(stack: Stack, *models: str) -> Iterator[None]:
         yield
     finally:
         for model in models:
-            triton.load_model(model)
+            triton.load_model(model, headers=key)
         triton.close()
         wait_until_ready(stack)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.docker.files import COMPOSE, PROJECT, instructions, read_yaml
+from tests.docker.files import COMPOSE, PROJECT, instructions, read_yaml, variables
 from tests.docker.known import known_variables
 
 
@@ -109,21 +109,35 @@ def test_every_variable_that_it_reads_is_a_setting_or_its_own() -> None:
     assert read - known_variables() == {"NEUROSENSE_PUBLISH_HOST"}
 
 
-def test_the_password_comes_from_a_file_and_is_in_no_variable(compose: dict[str, Any]) -> None:
-    (secret,) = compose["secrets"].values()
-    assert secret == {"file": "./secrets/postgres_password"}
+def test_secrets_come_from_files_and_are_in_no_variable(compose: dict[str, Any]) -> None:
+    names = ("postgres_password", "page_key")
+    assert compose["secrets"] == {name: {"file": f"./secrets/{name}"} for name in names}
+    head = COMPOSE.read_text().partition("name:")[0]
+    for name in names:
+        assert f"> docker/secrets/{name}" in head
     assert "*" in (COMPOSE.parent / "secrets" / ".gitignore").read_text().splitlines()
-    for name in ("postgres", "api"):
-        assert compose["services"][name]["secrets"] == ["postgres_password"]
+    users = {name: service.get("secrets") for name, service in compose["services"].items()}
+    assert users == {
+        "triton": None,
+        "postgres": ["postgres_password"],
+        "api": ["postgres_password", "page_key"],
+        "page": ["page_key"],
+    }
     environment = compose["services"]["api"]["environment"]
     assert ":" not in environment["DATABASE_URL"].removeprefix("postgresql://").partition("@")[0]
 
 
-def test_the_entrypoint_hands_the_secret_on_as_a_variable(tmp_path: Path) -> None:
+SECRETS = {"PGPASSWORD_FILE": "PGPASSWORD", "PAGE_KEY_FILE": "NEUROSENSE_PAGE_KEY"}
+
+
+@pytest.mark.parametrize(("given", "handed_on"), SECRETS.items())
+def test_the_entrypoint_hands_a_secret_on_as_a_variable(
+    tmp_path: Path, given: str, handed_on: str
+) -> None:
     (tmp_path / "secret").write_text("it's a 'secret' $HOME\n")
     result = subprocess.run(
-        [PROJECT / "docker" / "entrypoint.sh", "sh", "-c", 'printf %s "$PGPASSWORD"'],
-        env={"PATH": os.environ["PATH"], "PGPASSWORD_FILE": str(tmp_path / "secret")},
+        [PROJECT / "docker" / "entrypoint.sh", "sh", "-c", f'printf %s "${handed_on}"'],
+        env={"PATH": os.environ["PATH"], given: str(tmp_path / "secret")},
         capture_output=True,
         text=True,
         check=True,
@@ -131,16 +145,29 @@ def test_the_entrypoint_hands_the_secret_on_as_a_variable(tmp_path: Path) -> Non
     assert result.stdout == "it's a 'secret' $HOME"
 
 
-def test_the_entrypoint_fails_where_the_secret_is_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", SECRETS)
+def test_the_entrypoint_fails_where_a_secret_is_missing(tmp_path: Path, given: str) -> None:
     result = subprocess.run(
         [PROJECT / "docker" / "entrypoint.sh", "true"],
-        env={"PATH": os.environ["PATH"], "PGPASSWORD_FILE": str(tmp_path / "none")},
+        env={"PATH": os.environ["PATH"], given: str(tmp_path / "none")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode != 0
     assert "none" in result.stderr
+
+
+def test_the_keys_of_the_api_outlive_its_container(compose: dict[str, Any]) -> None:
+    [volume] = compose["services"]["api"]["volumes"]
+    name, _, folder = volume.partition(":")
+    assert name in compose["volumes"]
+    image = variables(PROJECT / "docker" / "api.Dockerfile")
+    assert Path(image["NEUROSENSE_API_KEYS_FILE"]).parent == Path(folder)
+    assert (
+        f"install -d -o 10001 -m 700 {folder}\n"
+        in (PROJECT / "docker" / "api.Dockerfile").read_text()
+    )
 
 
 def test_images_are_pinned_and_triton_has_shared_memory(compose: dict[str, Any]) -> None:

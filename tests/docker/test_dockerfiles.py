@@ -94,6 +94,15 @@ def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
+    # What is installed here would stand in for a package that the image lacks.
+    listed = "import sys, serving.cli; print(*(m.__file__ for m in sys.modules.values() "
+    listed += "if (m.__name__ + '.').startswith(('api.', 'ensemble.', 'export.', 'serving.'))))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", listed], cwd=tmp_path / "src", capture_output=True, check=True
+    )
+    files = loaded.stdout.decode().split()
+    assert files
+    assert [file for file in files if not file.startswith(str(tmp_path))] == []
     [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
     subprocess.run(
         [sys.executable, *command.split(), "--repository", str(tmp_path / "models")],

@@ -9,7 +9,7 @@ from tests.docker.known import known_variables
 
 # Set by Render itself, or read by its proxy.
 _RENDER_VARIABLES = {"PORT", "RENDER_EXTERNAL_URL"}
-_SOURCES = {"value", "sync", "fromDatabase", "fromService"}
+_SOURCES = {"value", "sync", "generateValue", "fromDatabase", "fromService"}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,17 @@ def test_references_name_what_the_blueprint_has(blueprint: dict[str, Any]) -> No
         if "fromService" in entry:
             source = entry["fromService"]
             assert (source["type"], source["name"]) in services
+            if (variable := source["envVarKey"]) not in _RENDER_VARIABLES:
+                [service] = [s for s in blueprint["services"] if s["name"] == source["name"]]
+                assert variable in variables(service)
+
+
+def test_the_page_has_the_key_that_render_makes_for_the_api(blueprint: dict[str, Any]) -> None:
+    api, page = blueprint["services"]
+    assert variables(api)["NEUROSENSE_PAGE_KEY"]["generateValue"] is True
+    assert (
+        variables(page)["NEUROSENSE_API_KEY"]["fromService"]["envVarKey"] == "NEUROSENSE_PAGE_KEY"
+    )
 
 
 def test_the_port_that_render_asks_is_the_one_that_the_image_opens(

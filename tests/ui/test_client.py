@@ -20,7 +20,10 @@ class Scripted(BaseHTTPRequestHandler):
 
     answers: ClassVar[dict[str, tuple[int, dict[str, str], bytes]]] = {}
 
+    sent: ClassVar[list[str | None]] = []
+
     def do_POST(self) -> None:
+        self.sent.append(self.headers["Authorization"])
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, headers, body = self.answers[self.path]
         self.send_response(status)
@@ -43,6 +46,7 @@ def scripted() -> Iterator[str]:
         server.shutdown()
         thread.join()
     Scripted.answers.clear()
+    Scripted.sent.clear()
 
 
 def failure(url: str, timeout_s: float = 10.0) -> ApiError:
@@ -58,6 +62,9 @@ def failure(url: str, timeout_s: float = 10.0) -> ApiError:
         (413, {}, "The text is empty.", "shorter"),
         (503, {"Retry-After": "7"}, "The text is empty.", "Wait 7 seconds"),
         (504, {}, "The text is empty.", "may be busy"),
+        (401, {}, "The text is empty.", "neurosense keys create page"),
+        (403, {}, "The text is empty.", "NEUROSENSE_API_KEY"),
+        (429, {"Retry-After": "9"}, "The text is empty.", "Wait 9 seconds"),
         (500, {}, "The text is empty.", "log"),
     ],
 )
@@ -108,3 +115,16 @@ def test_what_is_given_chooses_the_endpoint(
     analysis: Analysis, path: str, form: dict[str, str]
 ) -> None:
     assert (analysis.path, analysis.form) == (path, form)
+
+
+def test_a_key_is_sent_where_there_is_one(scripted: str) -> None:
+    Scripted.answers["/analyze/text"] = (200, {}, b"{}")
+    for key in ("ns_k", None, ""):
+        Client(scripted, 10, key).analyze(TEXT)
+    assert Scripted.sent == ["Bearer ns_k", None, None]
+
+
+def test_the_shown_curl_names_a_variable_and_never_a_key() -> None:
+    shown = TEXT.curl("http://api", with_key=True)
+    assert '-H "Authorization: Bearer $NEUROSENSE_API_KEY"' in shown
+    assert "Authorization" not in TEXT.curl("http://api")

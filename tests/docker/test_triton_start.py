@@ -1,0 +1,68 @@
+"""The start of the Triton image: its administration is closed."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serving import control
+from tests.docker.files import PROJECT, instructions
+
+START = PROJECT / "docker" / "triton.sh"
+KEY = "k" * 64
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH with a `tritonserver` that prints what it is started with."""
+    program = tmp_path / "bin" / "tritonserver"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+def start(path: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [START, "--load-model=*", "--model-repository=/a folder"],
+        env={"PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_key_of_a_file_closes_it_as_serve_does(path: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    started = start(path, TRITON_CONTROL_KEY_FILE=str(tmp_path / "key")).stdout.splitlines()
+    assert started == [*control.options(KEY), "--load-model=*", "--model-repository=/a folder"]
+
+
+def test_without_a_file_nobody_has_the_key(path: str) -> None:
+    keys = {
+        key for _ in range(2) for key in re.findall(r"neurosense-control=(.*)", start(path).stdout)
+    }
+    assert len(keys) == 2, "one for each start, the same over HTTP and gRPC"
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+
+
+@pytest.mark.parametrize("content", [None, "", "short"])
+def test_a_file_without_a_key_stops_the_start(
+    path: str, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    started = start(path, TRITON_CONTROL_KEY_FILE=str(tmp_path / "key"))
+    assert started.returncode != 0
+    assert started.stdout == ""
+    assert "key" in started.stderr
+
+
+def test_the_image_starts_with_it() -> None:
+    every = instructions(PROJECT / "docker" / "triton.Dockerfile")
+    [command] = [i.words for i in every if i.name == "CMD"]
+    copied = [i.words for i in every if i.name == "COPY" and i.words[0] == "docker/triton.sh"]
+    assert copied == [["docker/triton.sh", f"/usr/local/bin/{command[0]}"]]
+    assert os.access(START, os.X_OK)

@@ -1,0 +1,24 @@
+"""The page of a system that asks for API keys has one of its own."""
+
+from collections.abc import Callable
+
+import psutil
+from playwright.sync_api import expect
+
+from tests.conftest import Locked
+from tests.ui.conftest import Visit
+
+
+def test_the_page_works_by_itself_and_its_curl_asks_for_a_key(
+    locked: Locked, visit: Callable[[str], Visit]
+) -> None:
+    page = visit(locked.ui_url).page
+    page.get_by_label("Words: type a sentence").fill("I love this!")
+    page.get_by_role("button", name="Analyze").click()
+    expect(page.get_by_role("heading", name="Joy, ")).to_be_visible()
+    page.get_by_text("The same request with curl").click()
+    shown = page.get_by_test_id("stCode").first.inner_text()
+    assert '-H "Authorization: Bearer $NEUROSENSE_API_KEY"' in shown
+    children = psutil.Process(locked.pid).children(recursive=True)
+    [page_key] = {key for one in children if (key := one.environ().get("NEUROSENSE_PAGE_KEY"))}
+    assert page_key not in page.content()
