@@ -2,24 +2,18 @@
 
 import contextlib
 import fcntl
-import functools
 import os
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from export.hub_progress import Progress
 from serving.errors import ServingError
-from serving.ports import answers, require_free
+from serving.ports import require_free
 from serving.postgres import Postgres
-from serving.process import Child
-from serving.settings import PROJECT, Settings
+from serving.server import Program, Server
+from serving.settings import Settings
 from serving.triton import Triton
-
-_START_TIMEOUT_S = 60.0
 
 
 @contextlib.contextmanager
@@ -47,88 +41,65 @@ def check_ports(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, say: Progress) -> Iterator[list[Child]]:
-    """Start everything; yields the children once all is ready, and stops them at the end."""
-    with contextlib.ExitStack() as stack:
-        children: list[Child] = []
+def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[Server]]:
+    """Start everything; yields the servers once all is ready, and stops them at the end.
 
-        def started(child: Child) -> Child:
-            stack.callback(child.stop)
-            children.append(child)
-            return child
-
-        say("Starting the database ...")
-        database_url = settings.database_url or _start_postgres(settings, stack, children)
-        say("Starting Triton ...")
-        triton = _start_triton(settings, stack, children)
-        say("Starting the API and the page ...")
-        api = started(_api(settings, triton, database_url))
-        page = started(_ui(settings))
-        ready_urls = {
-            api: _url(settings.api_host, settings.api_port) + "/health/ready",
-            page: _url(settings.ui_host, settings.ui_port) + "/_stcore/health",
-        }
-        for child, url in ready_urls.items():
-            child.wait_until(functools.partial(answers, url, timeout_s=2), _START_TIMEOUT_S)
-        yield children
-        say("Stopping ...")
-        for child in children[-3:]:  # all but the database: it takes the others' last rows
-            child.ask_to_stop()
-
-
-def watch(children: list[Child]) -> NoReturn:
-    """Wait; ServingError with its last lines as soon as one child ends."""
-    while True:
-        for child in children:
-            child.require_running()
-        time.sleep(0.5)
-
-
-def stop_on_signals() -> None:
-    """Make Ctrl-C, SIGTERM and a closed terminal end the program with everything stopped.
-
-    Only the first one counts: another must not leave half of it running. Ctrl-C is set too,
-    since a shell starts what it puts into the background with SIGINT ignored.
+    Args:
+        settings: what to start, and where.
+        run_dir: a short-named folder for sockets and the like.
+        say: is told what is done.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with contextlib.ExitStack() as stack:
+        servers: list[Server] = []
+        database_url = settings.database_url
+        if database_url is None:
+            say("Starting the database ...")
+            postgres = _postgres(settings, run_dir)
+            database_url = stack.enter_context(postgres)
+            stack.enter_context(_told(settings.state_dir / "database_url", database_url))
+            servers.append(postgres)
+        say("Starting Triton ...")
+        triton = _triton(settings, run_dir)
+        stack.enter_context(triton)
+        say("Starting the API and the page ...")
+        programs = [_api(settings, triton, database_url), _ui(settings)]
+        for program in programs:
+            stack.callback(program.stop)
+            program.launch()
+        for program in programs:
+            program.wait_until_ready()
+        yield [*servers, triton, *programs]
+        say("Stopping ...")
+        for server in (triton, *programs):  # not the database: it takes the others' last rows
+            server.ask_to_stop()
 
-    def stop(*_: object) -> NoReturn:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
 
-    for number in numbers:
-        signal.signal(number, stop)
-
-
-def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> str:
-    postgres = Postgres(settings.state_dir / "postgres", settings.log_dir / "postgres.log")
-    url = stack.enter_context(postgres)
-    if postgres.child is not None:
-        children.append(postgres.child)
-    # For people with psql, while it runs.
-    address = settings.state_dir / "database_url"
-    address.write_text(f"{url}\n")
-    stack.callback(address.unlink, missing_ok=True)
-    return url
+@contextlib.contextmanager
+def _told(path: Path, url: str) -> Iterator[None]:
+    """Keep the database's URL in a file while it runs, for people with psql."""
+    path.write_text(f"{url}\n")
+    yield
+    path.unlink(missing_ok=True)
 
 
-def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> Triton:
-    triton = Triton(
+def _postgres(settings: Settings, run_dir: Path) -> Postgres:
+    return Postgres(settings.state_dir / "postgres", settings.log_dir / "postgres.log", run_dir)
+
+
+def _triton(settings: Settings, run_dir: Path) -> Triton:
+    return Triton(
         settings.repository,
         http_port=settings.triton_http_port,
         grpc_port=settings.triton_grpc_port,
         metrics_port=settings.triton_metrics_port,
         log_path=settings.log_dir / "triton.log",
+        run_dir=run_dir,
     )
-    stack.enter_context(triton)
-    if triton.child is not None:
-        children.append(triton.child)
-    return triton
 
 
-def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
-    return Child(
+def _api(settings: Settings, triton: Triton, database_url: str) -> Program:
+    url = _url(settings.api_host, settings.api_port)
+    return Program(
         "api",
         [sys.executable, "-m", "api"],
         settings.log_dir / "api.log",
@@ -137,13 +108,15 @@ def _api(settings: Settings, triton: Triton, database_url: str) -> Child:
             "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
             "DATABASE_URL": database_url,
         },
-        cwd=PROJECT,
+        ready_url=f"{url}/health/ready",
+        live_url=f"{url}/health/live",
     )
 
 
-def _ui(settings: Settings) -> Child:
+def _ui(settings: Settings) -> Program:
     options = [f"--server.port={settings.ui_port}", f"--server.address={settings.ui_host}"]
-    return Child(
+    health = f"{_url(settings.ui_host, settings.ui_port)}/_stcore/health"
+    return Program(
         "page",
         [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.headless=true", *options],
         settings.log_dir / "ui.log",
@@ -151,7 +124,8 @@ def _ui(settings: Settings) -> Child:
             **os.environ,
             "NEUROSENSE_API_URL": _url(settings.api_host, settings.api_port),
         },
-        cwd=PROJECT,
+        ready_url=health,
+        live_url=health,
     )
 
 
