@@ -65,11 +65,13 @@ class Postgres(Server):
     ) -> None:
         """Stop it; nothing but the data folder and the log stays."""
         self.stop()
+        kill_all_in(self._data_dir)  # backends that hang: they have groups of their own
         shutil.rmtree(self._socket_dir, ignore_errors=True)
 
-    def launch(self) -> None:
-        """Start the server process."""
+    def _launched(self, *, append: bool) -> Child:
         _clear(self._data_dir)
+        for file in self._socket_dir.iterdir():
+            file.unlink()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._socket_dir),
@@ -77,13 +79,13 @@ class Postgres(Server):
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         command = [*_as_server_user(), str(_binary("postgres")), "-D", str(self._data_dir)]
-        self.child = Child(
+        return Child(
             self.name,
             [*command, *options],
             self._log_path,
             # SIGINT is Postgres' "fast" shutdown; SIGTERM would wait for clients to leave.
             stop_signal=signal.SIGINT,
-            append=self.child is not None,
+            append=append,
         )
 
     def ready(self) -> bool:

@@ -29,6 +29,18 @@ def carries(pid: int, variable: str, value: str) -> bool:
     return False
 
 
+def dead_children(pid: int) -> list[str]:
+    """Return the names of a process' children that have ended without its noticing."""
+    dead = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name in brackets may hold anything; state and parent follow it.
+            front, _, rest = stat.read_text().rpartition(")")
+            if rest.split()[:2] == ["Z", str(pid)]:
+                dead.append(front.partition("(")[2])
+    return dead
+
+
 def end_all(chosen: Callable[[int], bool], grace_s: float, timeout_s: float = 5.0) -> None:
     """Wait until the chosen processes are gone, killing those that are not after `grace_s`."""
     began_s = time.monotonic()

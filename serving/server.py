@@ -20,8 +20,11 @@ class Server(ABC):
     child: Child | None = None
 
     @abstractmethod
-    def launch(self) -> None:
-        """Start its process, after removing what an earlier one left; returns at once."""
+    def _launched(self, *, append: bool) -> Child:
+        """Return its process, just started, after removing what an earlier one left.
+
+        `append` says that this is not its first life: the log is to keep what it holds.
+        """
 
     @abstractmethod
     def ready(self) -> bool:
@@ -31,9 +34,19 @@ class Server(ABC):
     def alive(self) -> bool:
         """Whether it gives a sign of life, within PROBE_TIMEOUT_S, whatever the others do."""
 
+    def broken(self) -> str | None:
+        """Return in words what it has lost for good although it lives, or None."""
+        return None
+
     def back(self) -> bool:
         """Whether a start while the others run, or start too, has done what it can."""
         return self.ready()
+
+    def launch(self) -> None:
+        """Start its process, in place of what is left of the last one; returns at once."""
+        if self.child is not None:
+            self.child.kill()
+        self.child = self._launched(append=self.child is not None)
 
     def start(self) -> None:
         """Launch it and wait until it is ready; ServingError as soon as it dies."""
@@ -78,11 +91,9 @@ class Program(Server):
         self._ready_url = ready_url
         self._live_url = live_url
 
-    def launch(self) -> None:
-        """Start its process."""
-        again = self.child is not None
-        self.child = Child(
-            self.name, self._command, self._log_path, env=self._env, cwd=PROJECT, append=again
+    def _launched(self, *, append: bool) -> Child:
+        return Child(
+            self.name, self._command, self._log_path, env=self._env, cwd=PROJECT, append=append
         )
 
     def ready(self) -> bool:

@@ -15,6 +15,8 @@ from serving.server import Program, Server
 from serving.settings import Settings
 from serving.triton import Triton
 
+_GRPC_URL = "NEUROSENSE_TRITON_GRPC_URL"
+
 
 @contextlib.contextmanager
 def state_lock(state_dir: Path) -> Iterator[None]:
@@ -105,7 +107,8 @@ def _api(settings: Settings, triton: Triton, database_url: str) -> Program:
         settings.log_dir / "api.log",
         env={
             **os.environ,
-            "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
+            # One that was set is where people want it to go: through a proxy, for example.
+            _GRPC_URL: os.environ.get(_GRPC_URL) or triton.grpc_url,
             "DATABASE_URL": database_url,
         },
         ready_url=f"{url}/health/ready",

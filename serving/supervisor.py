@@ -16,6 +16,7 @@ from serving.process import Child
 from serving.server import Server
 
 _POLL_S = 0.1
+_POLLS_A_LOOK = 5
 _PROBE_EVERY_S = 3.0
 _UNANSWERED_PROBES = 10  # in a row: half a minute; counted, so that a laptop may sleep
 _SHORT_LIFE_S = 12.0
@@ -77,16 +78,28 @@ async def _keep(server: Server, say: Progress) -> NoReturn:
 
 
 async def _end(server: Server) -> str:
-    """Wait until a server dies or hangs; return in words what happened."""
+    """Wait until a server dies, breaks or hangs; return in words what happened."""
     unanswered = 0
     while unanswered < _UNANSWERED_PROBES:
-        for _ in range(round(_PROBE_EVERY_S / _POLL_S)):
-            if (how := _child(server).ended()) is not None:
-                return how
-            await asyncio.sleep(_POLL_S)
+        if (how := await _end_within(server, _PROBE_EVERY_S)) is not None:
+            return how
         alive = await asyncio.to_thread(server.alive)
         unanswered = 0 if alive else unanswered + 1
     return f"gave no sign of life to {_UNANSWERED_PROBES} questions in a row"
+
+
+async def _end_within(server: Server, seconds: float) -> str | None:
+    looks = 0  # in a row that found it broken: a child that ends in order is dead for a moment
+    for poll in range(round(seconds / _POLL_S)):
+        if (how := _child(server).ended()) is not None:
+            return how
+        if poll % _POLLS_A_LOOK == 0:
+            broken = server.broken()
+            looks = looks + 1 if broken else 0
+            if broken and looks > 1:
+                return broken
+        await asyncio.sleep(_POLL_S)
+    return None
 
 
 async def _restart(server: Server, how: str, short_lives: int, say: Progress) -> int:

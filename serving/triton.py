@@ -17,6 +17,7 @@ import onnxruntime
 from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
+from serving.process_folders import dead_children
 from serving.run_folder import remove_shared_memory
 from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
@@ -78,16 +79,15 @@ class Triton(Server):
         shutil.rmtree(self._backend_dir, ignore_errors=True)
         remove_shared_memory(self._shm_prefix)
 
-    def launch(self) -> None:
-        """Start the server process; its steps follow."""
+    def _launched(self, *, append: bool) -> Child:
         remove_shared_memory(self._shm_prefix)
-        self.child = Child(
+        return Child(
             self.name,
             self._command(),
             self._log_path,
             env=_environment(),
             cwd=PROJECT,
-            append=self.child is not None,
+            append=append,
         )
 
     def ready(self) -> bool:
@@ -97,6 +97,16 @@ class Triton(Server):
     def alive(self) -> bool:
         """Whether the server answers at all."""
         return answers(f"http://{self.http_url}/v2/health/live", PROBE_TIMEOUT_S)
+
+    def broken(self) -> str | None:
+        """Whether a step's process has died, which Triton neither restarts nor reports.
+
+        Every request that needs the step would hang, while /v2/health/ready goes on to say 200
+        (https://github.com/triton-inference-server/server/issues/8604).
+        """
+        if self.child is None or not dead_children(self.child.pid):
+            return None
+        return "lost the process of a step"
 
     def _command(self) -> list[str]:
         ports = [
