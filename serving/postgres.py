@@ -65,7 +65,7 @@ class Postgres(Server):
     ) -> None:
         """Stop it; nothing but the data folder and the log stays."""
         self.stop()
-        kill_all_in(self._data_dir)  # backends that hang: they have groups of their own
+        _clear(self._data_dir)  # backends that hang have groups of their own
         shutil.rmtree(self._socket_dir, ignore_errors=True)
 
     def _launched(self, *, append: bool) -> Child:

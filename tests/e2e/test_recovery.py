@@ -102,6 +102,21 @@ def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> 
         assert not traces(running.state_dir) & {path for path in before if shared_memory(path)}
 
 
+def test_a_step_whose_process_dies_is_started_again(running: Running) -> None:
+    """Triton itself would leave it dead, and every request for it would hang."""
+    wait_for(running.answers)
+    backs = running.said("triton is back after")
+    [step, *_] = [
+        child
+        for child in running.part("triton").children()
+        if any("/models/text_classifier/" in word for word in child.cmdline())
+    ]
+    step.kill()
+    wait_for(lambda: running.said("triton is back after") > backs)
+    wait_for(running.answers)
+    assert running.said("triton lost the process of a step: starting it again") == 1
+
+
 def test_the_address_of_the_database_stays(running: Running) -> None:
     url = (running.state_dir / "database_url").read_text().strip()
     running.part("postgres").kill()

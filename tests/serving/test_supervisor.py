@@ -21,12 +21,12 @@ HTTP = "from http.server import *; import sys;"
 SERVE = "HTTPServer(('127.0.0.1', {port}), SimpleHTTPRequestHandler).serve_forever()"
 
 
-def program(folder: Path, code: str = HTTP + SERVE) -> Program:
+def program(folder: Path, code: str = HTTP + SERVE, kind: type[Program] = Program) -> Program:
     (port,) = free_ports(1)
     (folder / "code.py").write_text(code.format(port=port))
     url = f"http://127.0.0.1:{port}/"
     command = [sys.executable, str(folder / "code.py")]
-    return Program(
+    return kind(
         "a server", command, folder / "log", env=dict(os.environ), ready_url=url, live_url=url
     )
 
@@ -114,6 +114,32 @@ def test_one_that_hangs_is_replaced_and_a_pause_is_forgiven(
 
     said = supervised(server, pause_and_hang)
     assert "gave no sign of life" in said[0]
+
+
+class Losing(Program):
+    """Says at each look what it was told to say."""
+
+    looks: tuple[str | None, ...] = ()
+
+    def broken(self) -> str | None:
+        said, self.looks = (self.looks[0], self.looks[1:]) if self.looks else (None, ())
+        return said
+
+
+def test_what_is_broken_at_two_looks_is_replaced_and_at_one_is_not(tmp_path: Path) -> None:
+    losing = program(tmp_path, kind=Losing)
+    assert isinstance(losing, Losing)
+
+    def lose(said: list[str]) -> None:
+        losing.looks = ("lost a step", None, "lost a step")  # children that end in order
+        wait_for(lambda: losing.looks == ())
+        time.sleep(1)
+        assert said == []
+        losing.looks = ("lost a step",) * 3  # wherever the first one falls
+        wait_for(lambda: len(said) == 2)
+
+    said = supervised(losing, lose)
+    assert said[0] == "a server lost a step: starting it again ..."
 
 
 def test_half_a_minute_is_waited_for_a_sign_of_life() -> None:
