@@ -18,8 +18,10 @@ from serving.errors import ServingError
 from serving.keys import check_keys
 from serving.provision import install_export_tools, provide
 from serving.repository import render
+from serving.run_folder import run_folder
 from serving.settings import Settings
-from serving.stack import check_ports, running, state_lock, stop_on_signals, watch
+from serving.stack import check_ports, running, state_lock
+from serving.supervisor import stop_on_signals, supervise
 from serving.triton import has_gpu
 
 app = typer.Typer(
@@ -50,6 +52,8 @@ def main() -> None:
 def serve() -> None:
     """Start the database, Triton, the API and the page; Ctrl-C stops them all.
 
+    One of them that dies or hangs later is started again by itself.
+
     Everything is told by NEUROSENSE_* variables (see the README's table), for example:
 
     - `NEUROSENSE_WEIGHTS=starter neurosense serve` never asks the hub
@@ -61,15 +65,15 @@ def serve() -> None:
     settings = Settings.load()
     stop_on_signals()
     try:
-        with state_lock(settings.state_dir):
+        with state_lock(settings.state_dir), run_folder(settings.state_dir) as run_dir:
             check_ports(settings)
             check_keys(settings)
             manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
             render(settings.repository, manifests, settings, gpu=has_gpu())
             check_ports(settings)  # again: an export takes minutes
-            with running(settings, _say) as children:
+            with running(settings, run_dir, _say) as servers:
                 _announce(settings, manifests)
-                watch(children)
+                supervise(servers, _say)
     except KeyboardInterrupt:
         _say("Stopped.")
 

@@ -18,7 +18,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 class Child:
     """A running server in a process group of its own, with its output in `log_path`.
 
-    A Ctrl-C in the terminal does not reach it: whoever started it stops it, in order.
+    `append` keeps what the log holds, which is why the last one died. A Ctrl-C in the terminal
+    does not reach it: whoever started it stops it, in order.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class Child:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        append: bool = False,
     ) -> None:
         self.name = name
         self.log_path = log_path
         self._stop_signal = stop_signal
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("wb") as log:
+        with log_path.open("ab" if append else "wb") as log:
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -56,6 +58,11 @@ class Child:
         """Return how it ended (negative: by which signal), or None while it runs."""
         return self._popen.poll()
 
+    def ended(self) -> str | None:
+        """Return in words how it ended, or None while it runs."""
+        code = self.exit_code()
+        return None if code is None else _how(code)
+
     def last_lines(self, count: int = 15) -> str:
         """Return the end of its log."""
         lines = self.log_path.read_text(errors="replace").splitlines()
@@ -63,8 +70,8 @@ class Child:
 
     def require_running(self) -> None:
         """Raise ServingError with its last lines if it has ended."""
-        if (code := self.exit_code()) is not None:
-            raise ServingError(f"{self.name} {_how(code)}; its last lines:\n{self._end()}")
+        if (how := self.ended()) is not None:
+            raise ServingError(f"{self.name} {how}; its last lines:\n{self.log_end()}")
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Poll `ready`; ServingError with the log's end if the child dies or takes too long."""
@@ -74,7 +81,7 @@ class Child:
             if time.monotonic() > deadline:
                 raise ServingError(
                     f"{self.name} was not ready within {timeout_s:g} s; its last lines:\n"
-                    f"{self._end()}"
+                    f"{self.log_end()}"
                 )
             time.sleep(0.05)
         self.require_running()  # else it was another server that answered
@@ -89,11 +96,16 @@ class Child:
         self.ask_to_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill it and the helpers in its group, also what it left behind when it died."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._popen.pid, signal.SIGKILL)  # helpers that it left behind
+            os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
-    def _end(self) -> str:
+    def log_end(self) -> str:
+        """Return the last lines of its log and where the rest is."""
         return f"{self.last_lines()}\n    (all of it: {self.log_path})"
 
 

@@ -2,26 +2,22 @@
 
 import contextlib
 import fcntl
-import functools
 import os
 import secrets
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from export.hub_progress import Progress
 from serving import control
 from serving.errors import ServingError
-from serving.ports import answers, require_free
+from serving.ports import require_free
 from serving.postgres import Postgres
-from serving.process import Child
-from serving.settings import PROJECT, Settings
+from serving.server import Program, Server
+from serving.settings import Settings
 from serving.triton import Triton
 
-_START_TIMEOUT_S = 60.0
+_GRPC_URL = "NEUROSENSE_TRITON_GRPC_URL"
 
 
 @contextlib.contextmanager
@@ -49,116 +45,101 @@ def check_ports(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, say: Progress) -> Iterator[list[Child]]:
-    """Start everything; yields the children once all is ready, and stops them at the end."""
+def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[Server]]:
+    """Start everything; yields the servers once all is ready, and stops them at the end.
+
+    Args:
+        settings: what to start, and where.
+        run_dir: a short-named folder for sockets and the like.
+        say: is told what is done.
+    """
     with contextlib.ExitStack() as stack:
-        children: list[Child] = []
-
-        def started(child: Child) -> Child:
-            stack.callback(child.stop)
-            children.append(child)
-            return child
-
-        say("Starting the database ...")
-        database_url = settings.database_url or _start_postgres(settings, stack, children)
+        servers: list[Server] = []
+        database_url = settings.database_url
+        if database_url is None:
+            say("Starting the database ...")
+            postgres = _postgres(settings, run_dir)
+            database_url = stack.enter_context(postgres)
+            stack.enter_context(_told(settings.state_dir / "database_url", database_url))
+            servers.append(postgres)
         say("Starting Triton ...")
-        triton = _start_triton(settings, stack, children)
+        triton = _triton(settings, run_dir)
+        stack.enter_context(triton)
+        stack.enter_context(_control_key(settings.state_dir / "triton_control_key", triton))
         say("Starting the API and the page ...")
         page_key = secrets.token_urlsafe(32)
-        api = started(_api(settings, triton, database_url, page_key))
-        page = started(_ui(settings, page_key))
-        ready_urls = {
-            api: _url(settings.api_host, settings.api_port) + "/health/ready",
-            page: _url(settings.ui_host, settings.ui_port) + "/_stcore/health",
-        }
-        for child, url in ready_urls.items():
-            child.wait_until(functools.partial(answers, url, timeout_s=2), _START_TIMEOUT_S)
-        yield children
+        programs = [_api(settings, triton, database_url, page_key), _ui(settings, page_key)]
+        for program in programs:
+            stack.callback(program.stop)
+            program.launch()
+        for program in programs:
+            program.wait_until_ready()
+        yield [*servers, triton, *programs]
         say("Stopping ...")
-        for child in children[-3:]:  # all but the database: it takes the others' last rows
-            child.ask_to_stop()
+        for server in (triton, *programs):  # not the database: it takes the others' last rows
+            server.ask_to_stop()
 
 
-def watch(children: list[Child]) -> NoReturn:
-    """Wait; ServingError with its last lines as soon as one child ends."""
-    while True:
-        for child in children:
-            child.require_running()
-        time.sleep(0.5)
+@contextlib.contextmanager
+def _told(path: Path, url: str) -> Iterator[None]:
+    """Keep the database's URL in a file while it runs, for people with psql."""
+    path.write_text(f"{url}\n")
+    yield
+    path.unlink(missing_ok=True)
 
 
-def stop_on_signals() -> None:
-    """Make Ctrl-C, SIGTERM and a closed terminal end the program with everything stopped.
-
-    Only the first one counts: another must not leave half of it running. Ctrl-C is set too,
-    since a shell starts what it puts into the background with SIGINT ignored.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(*_: object) -> NoReturn:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in numbers:
-        signal.signal(number, stop)
+@contextlib.contextmanager
+def _control_key(path: Path, triton: Triton) -> Iterator[None]:
+    """Keep the key of Triton's administration in a file while it runs, for its owner."""
+    control.write_key(path, triton.control_key)
+    yield
+    path.unlink(missing_ok=True)
 
 
-def _start_postgres(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> str:
-    postgres = Postgres(settings.state_dir / "postgres", settings.log_dir / "postgres.log")
-    url = stack.enter_context(postgres)
-    if postgres.child is not None:
-        children.append(postgres.child)
-    # For people with psql, while it runs.
-    address = settings.state_dir / "database_url"
-    address.write_text(f"{url}\n")
-    stack.callback(address.unlink, missing_ok=True)
-    return url
+def _postgres(settings: Settings, run_dir: Path) -> Postgres:
+    return Postgres(settings.state_dir / "postgres", settings.log_dir / "postgres.log", run_dir)
 
 
-def _start_triton(settings: Settings, stack: contextlib.ExitStack, children: list[Child]) -> Triton:
-    triton = Triton(
+def _triton(settings: Settings, run_dir: Path) -> Triton:
+    return Triton(
         settings.repository,
         http_port=settings.triton_http_port,
         grpc_port=settings.triton_grpc_port,
         metrics_port=settings.triton_metrics_port,
         log_path=settings.log_dir / "triton.log",
+        run_dir=run_dir,
         otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
     )
-    stack.enter_context(triton)
-    if triton.child is not None:
-        children.append(triton.child)
-    # For people with rights, while it runs.
-    key_file = settings.state_dir / "triton_control_key"
-    control.write_key(key_file, triton.control_key)
-    stack.callback(key_file.unlink, missing_ok=True)
-    return triton
 
 
-def _api(settings: Settings, triton: Triton, database_url: str, page_key: str) -> Child:
-    return Child(
+def _api(settings: Settings, triton: Triton, database_url: str, page_key: str) -> Program:
+    url = _url(settings.api_host, settings.api_port)
+    return Program(
         "api",
         [sys.executable, "-m", "api"],
         settings.log_dir / "api.log",
         env={
             "NEUROSENSE_SPOOL_DIR": str(settings.state_dir / "spool"),
             **os.environ,
-            "NEUROSENSE_TRITON_GRPC_URL": triton.grpc_url,
+            # One that was set is where people want it to go: through a proxy, for example.
+            _GRPC_URL: os.environ.get(_GRPC_URL) or triton.grpc_url,
             "DATABASE_URL": database_url,
             "NEUROSENSE_API_KEYS_FILE": str(settings.keys_file),
             "NEUROSENSE_PAGE_KEY": page_key,
         },
-        cwd=PROJECT,
+        ready_url=f"{url}/health/ready",
+        live_url=f"{url}/health/live",
     )
 
 
-def _ui(settings: Settings, page_key: str) -> Child:
-    """Start the page, with a key of this start: in the memory of both, and in no file.
+def _ui(settings: Settings, page_key: str) -> Program:
+    """Return the page, with a key of this start: in the memory of both, and in no file.
 
     It holds whether or not there are other keys, so that the page goes on when the first is made.
     """
     options = [f"--server.port={settings.ui_port}", f"--server.address={settings.ui_host}"]
-    return Child(
+    health = f"{_url(settings.ui_host, settings.ui_port)}/_stcore/health"
+    return Program(
         "page",
         [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.headless=true", *options],
         settings.log_dir / "ui.log",
@@ -167,7 +148,8 @@ def _ui(settings: Settings, page_key: str) -> Child:
             "NEUROSENSE_API_URL": _url(settings.api_host, settings.api_port),
             "NEUROSENSE_API_KEY": page_key,
         },
-        cwd=PROJECT,
+        ready_url=health,
+        live_url=health,
     )
 
 

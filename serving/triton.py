@@ -18,15 +18,23 @@ from serving import control
 from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
+from serving.process_folders import dead_children
+from serving.run_folder import remove_shared_memory
+from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
 
 _HOST = "127.0.0.1"
-_START_TIMEOUT_S = 180.0
 _BACKENDS = PROJECT / "serving" / "backends"
 
 
-class Triton:
-    """Context manager: a Triton that serves every model of `repository` on three ports."""
+class Triton(Server):
+    """Context manager: a Triton that serves every model of `repository` on three ports.
+
+    `run_dir` takes its folder of backends, and gives its name to the steps' shared memory.
+    """
+
+    name = "triton"
+    start_timeout_s = 180.0
 
     def __init__(
         self,
@@ -36,6 +44,7 @@ class Triton:
         grpc_port: int,
         metrics_port: int,
         log_path: Path,
+        run_dir: Path | None = None,
         otlp_endpoint: str | None = None,
     ) -> None:
         self.http_url = f"{_HOST}:{http_port}"
@@ -45,22 +54,19 @@ class Triton:
         self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self._repository = repository.absolute()
         self._log_path = log_path
+        self._run_dir = run_dir
         self._otlp_endpoint = otlp_endpoint
-        self.child: Child | None = None
 
     def __enter__(self) -> "Triton":
         """Start it; returns when every model is ready, ServingError if it dies before."""
-        self._backend_dir = Path(tempfile.mkdtemp(prefix="neurosense-backends-"))
+        self._backend_dir = Path(tempfile.mkdtemp(prefix="neurosense-backends-", dir=self._run_dir))
         # The name of every shared memory region of the Python steps begins with it.
-        self._shm_prefix = self._backend_dir.name
+        self._shm_prefix = (self._run_dir or self._backend_dir).name
         try:
             _link_backends(self._backend_dir)
             # Triton starts its stubs through a shell, unquoted: no path of the user's in there.
             (self._backend_dir / "models").symlink_to(self._repository)
-            self.child = Child(
-                "triton", self._command(), self._log_path, env=_environment(), cwd=PROJECT
-            )
-            self.child.wait_until(self.ready, _START_TIMEOUT_S)
+            self.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -73,15 +79,38 @@ class Triton:
         traceback: TracebackType | None,
     ) -> None:
         """Stop it and its steps; no process, folder or shared memory stays."""
-        if self.child is not None:
-            self.child.stop()
+        self.stop()
         shutil.rmtree(self._backend_dir, ignore_errors=True)
-        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108
-            region.unlink(missing_ok=True)
+        remove_shared_memory(self._shm_prefix)
+
+    def _launched(self, *, append: bool) -> Child:
+        remove_shared_memory(self._shm_prefix)
+        return Child(
+            self.name,
+            self._command(),
+            self._log_path,
+            env=_environment(),
+            cwd=PROJECT,
+            append=append,
+        )
 
     def ready(self) -> bool:
         """Whether the server answers that all its models are ready."""
-        return answers(f"http://{self.http_url}/v2/health/ready", timeout_s=1)
+        return answers(f"http://{self.http_url}/v2/health/ready", PROBE_TIMEOUT_S)
+
+    def alive(self) -> bool:
+        """Whether the server answers at all."""
+        return answers(f"http://{self.http_url}/v2/health/live", PROBE_TIMEOUT_S)
+
+    def broken(self) -> str | None:
+        """Whether a step's process has died, which Triton neither restarts nor reports.
+
+        Every request that needs the step would hang, while /v2/health/ready goes on to say 200
+        (https://github.com/triton-inference-server/server/issues/8604).
+        """
+        if self.child is None or not dead_children(self.child.pid):
+            return None
+        return "lost the process of a step"
 
     def _command(self) -> list[str]:
         ports = [

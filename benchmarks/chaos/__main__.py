@@ -1,0 +1,87 @@
+"""`python -m benchmarks.chaos`: every fault under load, and a table of what clients saw."""
+
+import asyncio
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.chaos import campaign, system, table
+from benchmarks.chaos.campaign import ChaosError
+from benchmarks.chaos.faults import FAULTS, Fault
+from benchmarks.chaos.result import Result
+from serving.errors import ServingError
+
+_RESULTS = Path(__file__).resolve().parent.parent / "results"
+_INTERRUPTED = 130
+_NAMES = ", ".join(fault.name for fault in FAULTS)
+
+_Only = Annotated[str, typer.Option(help=f"faults to run, with commas between: {_NAMES}")]
+_Short = Annotated[bool, typer.Option("--short", help="hold each fault 3 s at most, as tests do")]
+_Output = Annotated[
+    Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
+]
+app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@app.command()
+def chaos(only: _Only = "", short: _Short = False, output: _Output = _RESULTS) -> None:
+    """Start the whole service, send it requests, break it in every way, and count.
+
+    Every answer must be in the log, once, with the same emotion; every refusal must be clean
+    and in time; the service must be whole again by itself. Exit code 1 if any of it is not so.
+    Takes about six minutes; Ctrl-C stops everything. Writes chaos.md and chaos.json, and the
+    servers' logs if a promise was not kept.
+
+    Examples:
+
+    - `python -m benchmarks.chaos --only kill-triton,pause-postgres`
+
+    - `python -m benchmarks.chaos --short` takes two minutes
+    """
+    faults = campaign.chosen([name.strip() for name in only.split(",") if name.strip()])
+    folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
+    with tempfile.TemporaryDirectory(prefix="neurosense-chaos-") as work:
+        try:
+            results = asyncio.run(_run(Path(work), faults, short))
+        except KeyboardInterrupt:
+            _say("Stopped.")
+            raise typer.Exit(_INTERRUPTED) from None
+        table.write(results, folder)
+        print(table.table(results))
+        if any(result.broken_promises() for result in results):
+            shutil.copytree(Path(work) / "state" / "logs", folder / "logs", dirs_exist_ok=True)
+            shutil.copy(Path(work) / "serve.log", folder / "logs")
+            _say(f"The servers' logs are in {folder / 'logs'}")
+            raise typer.Exit(1)
+
+
+async def _run(work: Path, faults: Sequence[Fault], short: bool) -> list[Result]:
+    async with system.running(work, _say) as running:
+        return await campaign.every(running, faults, _say, short=short)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1."""
+    stop: Callable[..., object] = signal.default_int_handler
+    # Also Ctrl-C: a shell starts what it puts into the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        app(prog_name="python -m benchmarks.chaos")
+    except (ChaosError, ServingError) as error:
+        sys.exit(f"chaos: {error}")
+
+
+if __name__ == "__main__":
+    main()

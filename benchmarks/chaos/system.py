@@ -1,0 +1,139 @@
+"""The service under test: `neurosense serve` as users start it, with proxies between its parts."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.chaos.database import Database
+from benchmarks.chaos.disk import SmallDisk
+from benchmarks.chaos.proxy import Proxy
+from benchmarks.http_requests import encode
+from benchmarks.inputs import equal_clips
+from export.hub_progress import Progress
+from serving.ports import free_ports
+from serving.postgres import Postgres
+from serving.process import Child
+
+REQUEST_TIMEOUT_S = 10
+"""What the API gives the models, and LOG_TIMEOUT_S the log; clients wait CLIENT_LIMIT_S."""
+LOG_TIMEOUT_S = 3
+CLIENT_LIMIT_S = 20.0
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 30.0
+_PORTS = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")
+
+
+@dataclass(frozen=True)
+class System:
+    """A running service, and everything by which it can be broken."""
+
+    url: str
+    """Where clients reach the API: over `clients`."""
+    api_url: str
+    serve: Child
+    database: Database
+    clients: Proxy
+    """Between the clients and the API."""
+    triton: Proxy
+    """Between the API and Triton."""
+    postgres: Proxy
+    """Between the API and the database."""
+    disk: SmallDisk | None
+    """That of the spool; None where this machine allows no small one."""
+
+    async def healthy(self) -> bool:
+        """Whether all is ready, the log's spool empty, and a real request answered in full."""
+        request = encode("multimodal", "I love this!", equal_clips(0.5, 1)[0])
+        headers = {"content-type": request.content_type}
+        try:
+            async with httpx.AsyncClient(
+                base_url=self.api_url, trust_env=False, timeout=3
+            ) as client:
+                ready = await client.get("/health/ready")
+                answer = await client.post(request.path, content=request.body, headers=headers)
+        except httpx.HTTPError:
+            return False
+        if not ready.is_success or ready.json().get("log", "ok") != "ok":
+            return False
+        return answer.is_success and answer.json()["degraded"] is None
+
+
+@asynccontextmanager
+async def running(folder: Path, say: Progress) -> AsyncIterator[System]:
+    """Start a service of its own in `folder`; nothing else of it stays afterwards.
+
+    Raises:
+        ServingError: it did not start; with the end of its log.
+    """
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    async with AsyncExitStack() as stack:
+        say("starting PostgreSQL and the service ...")
+        postgres = Postgres(folder / "postgres")
+        url = stack.enter_context(postgres)
+        socket = Path(httpx.URL(url).params["host"]) / ".s.PGSQL.5432"
+        to_postgres = Proxy(lambda: asyncio.open_unix_connection(str(socket)))
+        to_triton = _to_port(ports["TRITON_GRPC"])
+        to_api = _to_port(ports["API"])
+        for proxy in (to_postgres, to_triton, to_api):
+            await proxy.open()
+            stack.callback(proxy.cut)
+        variables = {
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{to_postgres.port}/postgres",
+            "NEUROSENSE_TRITON_GRPC_URL": f"127.0.0.1:{to_triton.port}",
+            **{f"NEUROSENSE_{name}_PORT": str(port) for name, port in ports.items()},
+        }
+        serve, disk = _serve(folder, variables)
+        stack.callback(serve.stop, _STOP_TIMEOUT_S)
+        system = System(
+            url=f"http://127.0.0.1:{to_api.port}",
+            api_url=f"http://127.0.0.1:{ports['API']}",
+            serve=serve,
+            database=Database(postgres, url),
+            clients=to_api,
+            triton=to_triton,
+            postgres=to_postgres,
+            disk=disk,
+        )
+        await _ready(system)
+        yield system
+
+
+def _to_port(port: int) -> Proxy:
+    return Proxy(lambda: asyncio.open_connection("127.0.0.1", port))
+
+
+def _serve(folder: Path, variables: Mapping[str, str]) -> tuple[Child, SmallDisk | None]:
+    """Start the service, its spool on a small disk where this machine allows one."""
+    spool = folder / "spool"
+    spool.mkdir()
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NEUROSENSE_")}
+    own = {
+        "NEUROSENSE_STATE_DIR": str(folder / "state"),
+        "NEUROSENSE_SPOOL_DIR": str(spool),
+        "NEUROSENSE_WEIGHTS": "starter",
+        "NEUROSENSE_REQUEST_TIMEOUT_S": str(REQUEST_TIMEOUT_S),
+        "NEUROSENSE_LOG_TIMEOUT_S": str(LOG_TIMEOUT_S),
+    }
+    command = [sys.executable, "-m", "serving.cli", "serve"]
+    small = SmallDisk.command(spool, command)
+    serve = Child(
+        "neurosense serve",
+        small or command,
+        folder / "serve.log",
+        env={**inherited, **own, **variables},
+        cwd=Path(__file__).resolve().parent.parent.parent,
+    )
+    return serve, SmallDisk(serve.pid, spool) if small else None
+
+
+async def _ready(system: System) -> None:
+    async with asyncio.timeout(_START_TIMEOUT_S):
+        while "Ready." not in system.serve.last_lines():
+            system.serve.require_running()
+            await asyncio.sleep(0.1)

@@ -1,0 +1,109 @@
+"""A server that can be started again in place, under the same addresses."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from serving.ports import answers
+from serving.process import Child
+from serving.settings import PROJECT
+
+PROBE_TIMEOUT_S = 2.0
+"""How long a question for a sign of life waits."""
+
+
+class Server(ABC):
+    """What the supervisor needs to know of a server; `child` is its present life."""
+
+    name: str
+    start_timeout_s: float
+    child: Child | None = None
+
+    @abstractmethod
+    def _launched(self, *, append: bool) -> Child:
+        """Return its process, just started, after removing what an earlier one left.
+
+        `append` says that this is not its first life: the log is to keep what it holds.
+        """
+
+    @abstractmethod
+    def ready(self) -> bool:
+        """Whether it does its work, which it may need others for."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether it gives a sign of life, within PROBE_TIMEOUT_S, whatever the others do."""
+
+    def broken(self) -> str | None:
+        """Return in words what it has lost for good although it lives, or None."""
+        return None
+
+    def back(self) -> bool:
+        """Whether a start while the others run, or start too, has done what it can."""
+        return self.ready()
+
+    def launch(self) -> None:
+        """Start its process, in place of what is left of the last one; returns at once."""
+        if self.child is not None:
+            self.child.kill()
+        self.child = self._launched(append=self.child is not None)
+
+    def start(self) -> None:
+        """Launch it and wait until it is ready; ServingError as soon as it dies."""
+        self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return once a launched server is ready; ServingError as soon as it dies."""
+        if self.child is not None:
+            self.child.wait_until(self.ready, self.start_timeout_s)
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and go on."""
+        if self.child is not None:
+            self.child.ask_to_stop()
+
+    def stop(self) -> None:
+        """End it; returns when it is gone."""
+        if self.child is not None:
+            self.child.stop()
+
+
+class Program(Server):
+    """A program of this project that answers over HTTP."""
+
+    start_timeout_s = 60.0
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log_path: Path,
+        *,
+        env: Mapping[str, str],
+        ready_url: str,
+        live_url: str,
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._log_path = log_path
+        self._env = env
+        self._ready_url = ready_url
+        self._live_url = live_url
+
+    def _launched(self, *, append: bool) -> Child:
+        return Child(
+            self.name, self._command, self._log_path, env=self._env, cwd=PROJECT, append=append
+        )
+
+    def ready(self) -> bool:
+        """Whether its readiness URL answers."""
+        return answers(self._ready_url, PROBE_TIMEOUT_S)
+
+    def alive(self) -> bool:
+        """Whether its liveness URL answers."""
+        return answers(self._live_url, PROBE_TIMEOUT_S)
+
+    def back(self) -> bool:
+        """Whether it is alive: what it needs may be down longer than itself."""
+        return self.alive()

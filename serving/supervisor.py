@@ -1,0 +1,144 @@
+"""Keeps the servers running: one that dies or hangs is started again in its place.
+
+One task for each server, all in the main thread: the kernel ends a child with the thread that
+started it, and a task is only ever interrupted where it waits, never while it starts a process.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from export.hub_progress import Progress
+from serving.errors import ServingError
+from serving.process import Child
+from serving.server import Server
+
+_POLL_S = 0.1
+_POLLS_A_LOOK = 5
+_PROBE_EVERY_S = 3.0
+_UNANSWERED_PROBES = 10  # in a row: half a minute; counted, so that a laptop may sleep
+_SHORT_LIFE_S = 12.0
+_SHORT_LIVES = 5  # in a row: about as many deaths within a minute
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_on_signals(stop: Callable[[], object] | None = None) -> None:
+    """Make Ctrl-C, SIGTERM and a closed terminal end the program with everything stopped.
+
+    Only the first one counts: another must not leave half of it running. Ctrl-C is set too,
+    since a shell starts what it puts into the background with SIGINT ignored. Without `stop`,
+    a KeyboardInterrupt is raised.
+    """
+
+    def handle(*_: object) -> None:
+        for number in _STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if stop is None:
+            raise KeyboardInterrupt
+        stop()
+
+    for number in _STOP_SIGNALS:
+        signal.signal(number, handle)
+
+
+def supervise(servers: Sequence[Server], say: Progress) -> NoReturn:
+    """Keep started servers running until a signal.
+
+    Raises:
+        KeyboardInterrupt: a signal of `stop_on_signals` came.
+        ServingError: one died again and again; with the last lines of its log.
+    """
+    try:
+        asyncio.run(_supervise(servers, say))
+    except asyncio.CancelledError:
+        pass
+    except ServingError:
+        stop_on_signals()  # the loop that was to hear of them is gone
+        raise
+    raise KeyboardInterrupt
+
+
+async def _supervise(servers: Sequence[Server], say: Progress) -> None:
+    loop, everything = asyncio.get_running_loop(), asyncio.current_task()
+    assert everything is not None  # noqa: S101  inside a coroutine there is one
+    stop_on_signals(lambda: loop.call_soon_threadsafe(everything.cancel))
+    await asyncio.gather(*(_keep(server, say) for server in servers))
+
+
+async def _keep(server: Server, say: Progress) -> NoReturn:
+    short_lives = 0
+    while True:
+        began_s = time.monotonic()
+        how = await _end(server)
+        served_s = time.monotonic() - began_s
+        short_lives = short_lives + 1 if served_s < _SHORT_LIFE_S else 1
+        short_lives = await _restart(server, how, short_lives, say)
+
+
+async def _end(server: Server) -> str:
+    """Wait until a server dies, breaks or hangs; return in words what happened."""
+    unanswered = 0
+    while unanswered < _UNANSWERED_PROBES:
+        if (how := await _end_within(server, _PROBE_EVERY_S)) is not None:
+            return how
+        alive = await asyncio.to_thread(server.alive)
+        unanswered = 0 if alive else unanswered + 1
+    return f"gave no sign of life to {_UNANSWERED_PROBES} questions in a row"
+
+
+async def _end_within(server: Server, seconds: float) -> str | None:
+    looks = 0  # in a row that found it broken: a child that ends in order is dead for a moment
+    for poll in range(round(seconds / _POLL_S)):
+        if (how := _child(server).ended()) is not None:
+            return how
+        if poll % _POLLS_A_LOOK == 0:
+            broken = server.broken()
+            looks = looks + 1 if broken else 0
+            if broken and looks > 1:
+                return broken
+        await asyncio.sleep(_POLL_S)
+    return None
+
+
+async def _restart(server: Server, how: str, short_lives: int, say: Progress) -> int:
+    """Start a server again, as often as it takes; return how many short lives there were."""
+    began_s = time.monotonic()
+    while True:
+        _child(server).kill()
+        if short_lives >= _SHORT_LIVES:
+            raise ServingError(
+                f"{server.name} {how}, {short_lives} times in a row within seconds; "
+                f"its last lines:\n{_child(server).log_end()}"
+            )
+        pause_s = 0 if short_lives < 2 else 2 ** (short_lives - 2)
+        say(f"{server.name} {how}: starting it again{f' in {pause_s} s' if pause_s else ''} ...")
+        await asyncio.sleep(pause_s)
+        problem = await _launch(server)
+        if problem is None:
+            say(f"{server.name} is back after {time.monotonic() - began_s:.1f} s")
+            return short_lives
+        how, short_lives = problem, short_lives + 1
+
+
+async def _launch(server: Server) -> str | None:
+    """Start a server; return in words why it did not get as far as a sign of life, or None."""
+    try:
+        server.launch()
+    except (ServingError, OSError) as error:
+        return f"could not be started ({error})"
+    deadline_s = time.monotonic() + server.start_timeout_s
+    while time.monotonic() < deadline_s:
+        if (how := _child(server).ended()) is not None:
+            return how
+        if await asyncio.to_thread(server.back):
+            return None
+        await asyncio.sleep(_POLL_S)
+    return f"was not back within {server.start_timeout_s:g} s"
+
+
+def _child(server: Server) -> Child:
+    if server.child is None:
+        raise ServingError(f"{server.name} was never started")
+    return server.child

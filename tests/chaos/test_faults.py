@@ -1,0 +1,67 @@
+"""Every fault, in its short form, against the real service under load.
+
+The long form is `make chaos`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos import campaign, system, trial
+from benchmarks.chaos.faults import FAULTS, Fault
+from benchmarks.chaos.system import System
+from tests.chaos.conftest import RESULTS
+
+
+@dataclass(frozen=True)
+class Running:
+    """The service, and the loop in which its proxies live."""
+
+    loop: asyncio.Runner
+    system: System
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    context = system.running(Path(tmp_path_factory.mktemp("chaos")), lambda _: None)
+    with asyncio.Runner() as loop:
+        yield Running(loop, loop.run(context.__aenter__()))
+        loop.run(context.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_nothing_is_lost_and_it_recovers(running: Running, fault: Fault) -> None:
+    if fault.needs_small_disk and running.system.disk is None:
+        pytest.skip(campaign.NO_SMALL_DISK)
+    result = running.loop.run(campaign.one(running.system, fault, short=True))
+    RESULTS.append(result)
+    assert result.broken_promises() == []
+
+
+async def _forget_everything(running: System, _: float) -> None:
+    await running.database.execute("DELETE FROM emotion_logs")
+
+
+async def _change_everything(running: System, _: float) -> None:
+    await running.database.execute("UPDATE emotion_logs SET top_emotion = 'BOREDOM'")
+
+
+def test_rows_that_are_missing_are_noticed(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the tests above could not fail."""
+    monkeypatch.setattr(trial, "_LOG_LIMIT_S", 1.0)
+    fault = Fault("forget", "rows deleted", _forget_everything)
+    result = running.loop.run(campaign.one(running.system, fault, short=True))
+    assert 0 < result.lost < result.answered
+    assert f"{result.lost} answers are not in the log" in result.broken_promises()
+
+
+def test_rows_that_differ_are_noticed(running: Running) -> None:
+    fault = Fault("change", "rows changed", _change_everything)
+    result = running.loop.run(campaign.one(running.system, fault, short=True))
+    assert 0 < result.wrong < result.answered
+    assert f"{result.wrong} rows differ from their answers" in result.broken_promises()

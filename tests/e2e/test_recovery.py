@@ -1,0 +1,171 @@
+"""`neurosense serve` recovers without a hand, whichever part of it is killed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from tests.conftest import stack_environment, start_serve, stop_serve
+
+BACK_S = 60.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A `neurosense serve` of this module's own, to be broken."""
+
+    process: psutil.Process
+    log: Path
+    state_dir: Path
+    environment: dict[str, str]
+
+    def url(self, server: str) -> str:
+        return f"http://127.0.0.1:{self.environment[f'NEUROSENSE_{server}_PORT']}"
+
+    def part(self, name: str) -> psutil.Process:
+        [found] = [child for child in self.process.children() if NAMES[name](child)]
+        return found
+
+    def said(self, words: str) -> int:
+        return self.log.read_text().count(words)
+
+    def answers(self) -> bool:
+        try:
+            asked = httpx.post(
+                f"{self.url('API')}/analyze/text", data={"text": "I love this!"}, timeout=30
+            )
+        except httpx.HTTPError:
+            return False
+        return asked.status_code == 200
+
+
+NAMES: dict[str, Callable[[psutil.Process], bool]] = {
+    "postgres": lambda process: "postgres" in process.name(),
+    "triton": lambda process: process.name() == "tritonserver",
+    "api": lambda process: process.cmdline()[1:3] == ["-m", "api"],
+    "page": lambda process: "streamlit" in process.cmdline(),
+}
+
+
+def traces(state_dir: Path) -> set[Path]:
+    """Return the temporary folder and the shared memory of the run on a state folder."""
+    folder = (state_dir / "run").readlink()
+    return {folder, *Path("/dev/shm").glob(f"{folder.name}*")}  # noqa: S108
+
+
+def shared_memory(path: Path) -> bool:
+    return path.parts[:3] == ("/", "dev", "shm")
+
+
+def still_runs(process: psutil.Process) -> bool:
+    # One that has ended may wait for a slow init process to notice.
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BACK_S
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("recovery")
+    environment = stack_environment(folder / "state")
+    process = start_serve(environment, folder / "log")
+    yield Running(psutil.Process(process.pid), folder / "log", folder / "state", environment)
+    stop_serve(process)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> None:
+    wait_for(running.answers)
+    backs = running.said(f"{name} is back after")
+    killed = running.part(name)
+    before = traces(running.state_dir)
+    killed.kill()
+    wait_for(lambda: running.said(f"{name} is back after") > backs)
+    wait_for(running.answers)
+    assert running.part(name).pid != killed.pid
+    assert running.said(f"{name} was killed by SIGKILL: starting it again") >= 1
+    assert httpx.get(f"{running.url('UI')}/_stcore/health").status_code == 200
+    if name == "triton":
+        # Its steps' shared memory was made anew: none of the dead server's is left beside it.
+        assert not traces(running.state_dir) & {path for path in before if shared_memory(path)}
+
+
+def test_a_step_whose_process_dies_is_started_again(running: Running) -> None:
+    """Triton itself would leave it dead, and every request for it would hang."""
+    wait_for(running.answers)
+    backs = running.said("triton is back after")
+    [step, *_] = [
+        child
+        for child in running.part("triton").children()
+        if any("/models/text_classifier/" in word for word in child.cmdline())
+    ]
+    step.kill()
+    wait_for(lambda: running.said("triton is back after") > backs)
+    wait_for(running.answers)
+    assert running.said("triton lost the process of a step: starting it again") == 1
+
+
+def test_the_address_of_the_database_stays(running: Running) -> None:
+    url = (running.state_dir / "database_url").read_text().strip()
+    running.part("postgres").kill()
+    wait_for(lambda: psycopg_answers(url))
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM emotion_logs").fetchone() is not None
+
+
+def psycopg_answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    environment = stack_environment(state_dir)
+    first = start_serve(environment, tmp_path / "first.log")
+    left = traces(state_dir)
+    [stub, *_] = [
+        child
+        for child in psutil.Process(first.pid).children(recursive=True)
+        if "triton_python_b" in child.name()
+    ]
+    os.kill(stub.pid, signal.SIGSTOP)  # one that does not end by itself
+    first.kill()
+    first.wait()
+    assert any(path.exists() for path in left)
+    second = start_serve(environment, tmp_path / "second.log")
+    assert not still_runs(stub)
+    assert [path for path in left if path.exists()] == []
+    left = traces(state_dir)
+    stop_serve(second)
+    assert [path for path in left if path.exists()] == []
+
+
+def test_a_stop_in_the_middle_of_a_restart_leaves_nothing(tmp_path: Path) -> None:
+    process = start_serve(stack_environment(tmp_path / "state"), tmp_path / "log")
+    family = psutil.Process(process.pid).children(recursive=True)
+    left = traces(tmp_path / "state")
+    [triton] = [child for child in family if child.name() == "tritonserver"]
+    triton.kill()
+    deadline = time.monotonic() + 30
+    while "triton was killed by SIGKILL" not in (tmp_path / "log").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    stop_serve(process)
+    assert "triton is back" not in (tmp_path / "log").read_text()
+    assert [child for child in family if still_runs(child)] == []
+    assert [path for path in left if path.exists()] == []

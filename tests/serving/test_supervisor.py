@@ -1,0 +1,210 @@
+"""A server that dies is started again, one that hangs too, one that cannot live is given up."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving import supervisor
+from serving.errors import ServingError
+from serving.ports import free_ports
+from serving.server import Program
+from tests.serving.test_process import wait_until_gone
+
+HTTP = "from http.server import *; import sys;"
+SERVE = "HTTPServer(('127.0.0.1', {port}), SimpleHTTPRequestHandler).serve_forever()"
+
+
+def program(folder: Path, code: str = HTTP + SERVE, kind: type[Program] = Program) -> Program:
+    (port,) = free_ports(1)
+    (folder / "code.py").write_text(code.format(port=port))
+    url = f"http://127.0.0.1:{port}/"
+    command = [sys.executable, str(folder / "code.py")]
+    return kind(
+        "a server", command, folder / "log", env=dict(os.environ), ready_url=url, live_url=url
+    )
+
+
+def running_pid(server: Program) -> int:
+    assert server.child is not None
+    return server.child.pid
+
+
+def wait_for(happened: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def supervised(server: Program, act: Callable[[list[str]], None]) -> list[str]:
+    """Supervise a started server while `act` runs beside, then stop as Ctrl-C does."""
+    said: list[str] = []
+
+    def act_and_stop() -> None:
+        try:
+            act(said)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    handlers = {number: signal.getsignal(number) for number in (2, 15, 1)}
+    beside = threading.Thread(target=act_and_stop)
+    try:
+        server.start()
+        beside.start()
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.supervise([server], said.append)
+    finally:
+        beside.join()
+        server.stop()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return said
+
+
+def test_one_that_is_killed_is_back_on_the_same_address(tmp_path: Path) -> None:
+    server = program(tmp_path)
+
+    def kill(said: list[str]) -> None:
+        first = running_pid(server)
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: any("is back" in line for line in said))
+        assert running_pid(server) != first
+        assert server.ready()
+
+    said = supervised(server, kill)
+    assert "a server was killed by SIGKILL: starting it again ..." in said[0]
+    assert len(said) == 2
+
+
+def test_its_log_keeps_the_reason_of_the_death(tmp_path: Path) -> None:
+    server = program(tmp_path, "print('a life', flush=True);" + HTTP + SERVE)
+
+    def kill(said: list[str]) -> None:
+        os.kill(running_pid(server), signal.SIGKILL)
+        wait_for(lambda: len(said) == 2)
+
+    supervised(server, kill)
+    assert (tmp_path / "log").read_text().count("a life") == 2
+
+
+def test_one_that_hangs_is_replaced_and_a_pause_is_forgiven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_PROBE_EVERY_S", 0.2)
+    monkeypatch.setattr(supervisor, "_UNANSWERED_PROBES", 2)
+    server = program(tmp_path)
+
+    def pause_and_hang(said: list[str]) -> None:
+        first = running_pid(server)
+        os.kill(first, signal.SIGSTOP)
+        time.sleep(1)  # less than one probe takes
+        os.kill(first, signal.SIGCONT)
+        time.sleep(1)
+        assert said == []
+        os.kill(first, signal.SIGSTOP)
+        wait_for(lambda: len(said) == 2)
+        assert running_pid(server) != first
+
+    said = supervised(server, pause_and_hang)
+    assert "gave no sign of life" in said[0]
+
+
+class Losing(Program):
+    """Says at each look what it was told to say."""
+
+    looks: tuple[str | None, ...] = ()
+
+    def broken(self) -> str | None:
+        said, self.looks = (self.looks[0], self.looks[1:]) if self.looks else (None, ())
+        return said
+
+
+def test_what_is_broken_at_two_looks_is_replaced_and_at_one_is_not(tmp_path: Path) -> None:
+    losing = program(tmp_path, kind=Losing)
+    assert isinstance(losing, Losing)
+
+    def lose(said: list[str]) -> None:
+        losing.looks = ("lost a step", None, "lost a step")  # children that end in order
+        wait_for(lambda: losing.looks == ())
+        time.sleep(1)
+        assert said == []
+        losing.looks = ("lost a step",) * 3  # wherever the first one falls
+        wait_for(lambda: len(said) == 2)
+
+    said = supervised(losing, lose)
+    assert said[0] == "a server lost a step: starting it again ..."
+
+
+def test_half_a_minute_is_waited_for_a_sign_of_life() -> None:
+    waited_s = supervisor._PROBE_EVERY_S * supervisor._UNANSWERED_PROBES
+    assert 20 <= waited_s <= 40
+
+
+def test_one_that_dies_again_and_again_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    server = program(tmp_path)
+    server.start()
+    (tmp_path / "code.py").write_text("raise SystemExit('no such model')")
+    os.kill(running_pid(server), signal.SIGKILL)
+    said: list[str] = []
+    handlers = {number: signal.getsignal(number) for number in (2, 15, 1)}
+    try:
+        with pytest.raises(
+            ServingError, match=r"exit code 1, 5 times in a row(.|\n)*no such model"
+        ):
+            supervisor.supervise([server], said.append)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert "was killed by SIGKILL" in said[0]
+    assert ["in 1 s" in said[1], "in 2 s" in said[2], "in 4 s" in said[3]] == [True] * 3
+
+
+def test_a_restart_ends_the_helpers_of_the_dead(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys; from http.server import *;"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid,"
+        " flush=True);" + SERVE
+    )
+    server = program(tmp_path, code)
+
+    def kill(said: list[str]) -> None:
+        helper = int((tmp_path / "log").read_text().split()[0])
+        os.kill(running_pid(server), signal.SIGKILL)
+        wait_for(lambda: len(said) == 2)
+        assert wait_until_gone(helper)
+
+    supervised(server, kill)
+
+
+def test_ctrl_c_in_the_middle_of_a_restart_ends_within_seconds(tmp_path: Path) -> None:
+    """In a process of its own, as signals are."""
+    code = f"""
+import os, signal, sys, threading, time
+from pathlib import Path
+from serving.server import Program
+from serving.supervisor import supervise
+from tests.serving.test_supervisor import program
+server = program(Path({str(tmp_path)!r}))
+server.start()
+Path({str(tmp_path / "code.py")!r}).write_text("import time; time.sleep(60)")
+os.kill(server.child.pid, signal.SIGKILL)
+try:
+    supervise([server], lambda line: print(line, flush=True))
+except KeyboardInterrupt:
+    server.stop()
+    print("ended", flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "starting it again" in process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[0] == "ended\n"
+    assert process.returncode == 0
