@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ensemble.audio import SAMPLE_RATE_HZ, Limits, decode, decode_batch
+from ensemble.audio import SAMPLE_RATE_HZ, Limits, decode, padded
 from ensemble.errors import InputError
 from tests.recordings import Samples, av_encoded, encoded, voice, wav
 
@@ -139,7 +139,7 @@ def test_hours_in_a_small_file_are_refused_early() -> None:
 
 
 def test_a_batch_is_padded_with_zeros() -> None:
-    batch = decode_batch([wav(0.1), wav(0.2)], Limits())
+    batch = padded([decode(wav(0.1)), decode(wav(0.2))])
     assert batch["length"].tolist() == [[1600], [3200]]
     assert batch["samples"].shape == (2, 3200)
     assert not batch["samples"][0, 1600:].any()
