@@ -42,5 +42,7 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app.include_router(health.router)
     app.include_router(routes.router)
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=chosen.max_body_bytes, timeout_s=chosen.upload_timeout_s
+    )
     return app

@@ -3,10 +3,12 @@ import random
 import pytest
 
 from api.errors import MalformedBodyError
-from api.forms import FormField, parse_form
+from api.fields import FormField, FormLimits
+from api.forms import parse_form
 
 MULTIPART = "multipart/form-data; boundary=b"
 URLENCODED = "application/x-www-form-urlencoded"
+LIMITS = FormLimits({"text": 1000, "audio": 5000}, others_max_bytes=1000)
 BODY = (
     b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nh\xc3\xa9\r\n'
     b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n'
@@ -15,7 +17,7 @@ BODY = (
 
 
 def test_multipart_keeps_the_bytes() -> None:
-    assert parse_form(MULTIPART, BODY) == {
+    assert parse_form(MULTIPART, BODY, LIMITS) == {
         "text": FormField("hé".encode()),
         "audio": FormField(b"\0\r\n--\xff", is_file=True),
     }
@@ -35,13 +37,13 @@ def test_multipart_keeps_the_bytes() -> None:
     ],
 )
 def test_urlencoded(body: bytes, text: bytes) -> None:
-    assert parse_form(URLENCODED, body)["text"].value == text
+    assert parse_form(URLENCODED, body, LIMITS)["text"].value == text
 
 
 @pytest.mark.parametrize("end", [0, 3, 20, 60, 80, 150, len(BODY) - 4, len(BODY) - 8])
 def test_a_form_that_was_cut_short(end: int) -> None:
     with pytest.raises(MalformedBodyError):
-        parse_form(MULTIPART, BODY[:end])
+        parse_form(MULTIPART, BODY[:end], LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_a_form_that_was_cut_short(end: int) -> None:
 )
 def test_malformed(content_type: str, body: bytes) -> None:
     with pytest.raises(MalformedBodyError):
-        parse_form(content_type, body)
+        parse_form(content_type, body, LIMITS)
 
 
 def test_whatever_comes_is_parsed_or_malformed() -> None:
@@ -69,7 +71,7 @@ def test_whatever_comes_is_parsed_or_malformed() -> None:
         for _ in range(rng.randint(1, 4)):
             body[rng.randrange(len(body))] = rng.choice(b'\0\r\n-b:;="%\xff')
         try:
-            parsed += isinstance(parse_form(MULTIPART, bytes(body)), dict)
+            parsed += isinstance(parse_form(MULTIPART, bytes(body), LIMITS), dict)
         except MalformedBodyError:
             continue
     assert 0 < parsed < 2000

@@ -22,7 +22,16 @@ def test_endpoints_bodies_and_errors_are_there() -> None:
     assert "application/json" in text["requestBody"]["content"]
     for path in ("text", "audio", "multimodal"):
         operation = paths[f"/analyze/{path}"]["post"]
-        assert set(operation["responses"]) == {"200", "400", "413", "415", "422", "503", "504"}
+        assert set(operation["responses"]) == {
+            "200",
+            "400",
+            "408",
+            "413",
+            "415",
+            "422",
+            "503",
+            "504",
+        }
         assert "multipart/form-data" in operation["requestBody"]["content"]
     assert "HTTPValidationError" not in _file()["components"]["schemas"]
 
