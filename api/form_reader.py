@@ -1,11 +1,15 @@
 """Puts a form's fields together while its bytes come, none longer than allowed."""
 
+import logging
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, QuerystringParser, parse_options_header
 
 from api.fields import URLENCODED, Form, FormField, FormLimits
+
+# It warns of every malformed form with what it holds: a way to fill our logs.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _MAX_FIELDS = 32
 _MAX_NAME_BYTES = 256
