@@ -1,4 +1,4 @@
-"""`make fuzz` (COUNT=100000 SEED=…): the long run, with progress; exit code 1 if it found anything.
+"""`make fuzz COUNT=100000`: the long run, with progress; exit code 1 if it found anything.
 
 Three of four inputs go to the audio decoder, the others to text and request bodies.
 """
@@ -52,7 +52,9 @@ def run(count: int, seed: str, failing: Path, progress: Callable[[str], None]) -
 def main(
     count: Annotated[int, typer.Argument(min=24, help="inputs in all")] = 100_000,
     seed: Annotated[str, typer.Option(help="of an earlier run, to repeat it")] = "",
-    failing: Annotated[Path, typer.Option(help="folder for inputs gone wrong")] = Path("fuzz"),
+    failing: Annotated[Path, typer.Option(help="folder for inputs gone wrong")] = Path(
+        ".neurosense/fuzz"
+    ),
 ) -> None:
     """Try mutated recordings, texts and bodies."""
     seed = seed or secrets.token_hex(4)
