@@ -1,3 +1,6 @@
+import io
+
+import av
 import numpy as np
 import pytest
 
@@ -63,6 +66,19 @@ def test_libsndfile_formats(file_format: str, subtype: str, rate_hz: int, channe
 def test_ffmpeg_formats(container: str, codec: str, rate_hz: int) -> None:
     samples = decode(av_encoded(tone(rate_hz)[:, 0], rate_hz, container, codec))
     assert_is_the_tone(samples, seconds_tolerance=0.3)  # AAC at 8 kHz pads by frames of 128 ms
+
+
+def test_eight_channels_by_ffmpeg() -> None:
+    """Of which PyAV's planar arrays hold nine; reading the last one ended the process."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as output:
+        stream = output.add_stream("pcm_s16le", rate=48_000, layout="7.1")
+        packed = (tone(48_000, channels=8) * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="7.1")
+        frame.sample_rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    assert_is_the_tone(decode(file.getvalue()), seconds_tolerance=0.01)
 
 
 def test_channels_are_averaged() -> None:
