@@ -13,6 +13,7 @@ from api.settings import Settings
 
 _Upload = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 _Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Blank = Annotated[str, Field(pattern=r"^\s*$")]
 _WEIGHT: TypeAdapter[float] = TypeAdapter(_Weight)
 _JSON_FRAMING_BYTES = 4096
 r"""What JSON may have around a text, of which each byte may be written as \uXXXX."""
@@ -37,8 +38,8 @@ class MultimodalBody(BaseModel):
 
     text: str | None = Field(None, description="what was said; an empty field is a missing one")
     audio: _Upload | None = Field(None, description="an encoded file: WAV, FLAC, OGG, MP3 …")
-    text_weight: _Weight | None = Field(
-        None, description="weight of the text, 0 to 1; else NEUROSENSE_TEXT_WEIGHT (0.55)"
+    text_weight: _Weight | _Blank | None = Field(
+        None, description="weight of the text, 0 to 1; if empty, NEUROSENSE_TEXT_WEIGHT (0.55)"
     )
 
 
