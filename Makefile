@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format export bench chaos starters clean
+.PHONY: help serve test lint format export bench chaos fuzz starters clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,10 @@ bench: .venv/bench  ## measure models, service, other servers and growth: about 
 
 chaos: .venv/bench  ## break everything under load and count what is lost: about six minutes
 	$(BIN)/python -m benchmarks.chaos
+
+fuzz: .venv/dev  ## hostile input for long: COUNT=100000 mutated inputs, then the real API
+	$(BIN)/python -m tests.fuzz $(COUNT)
+	$(BIN)/pytest -W error -m slow tests/api/test_promises.py
 
 starters: .venv/dev  ## rebuild the starters' graphs from their checkpoints
 	$(BIN)/python -m export.pack

@@ -79,7 +79,9 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes; the last one is the outermost and sees every answer."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
+    )
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

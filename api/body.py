@@ -1,4 +1,4 @@
-"""A limit on request bodies that holds while they are read, and answers that arrive.
+"""Limits on request bodies that hold while they are read, and answers that arrive.
 
 A server that answers and closes while the client still sends resets the connection, and the
 client may never see the answer. So an early answer is sent at once, what still comes is read
@@ -10,23 +10,27 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TooLargeError
+from api.errors import TooLargeError, UploadTooSlowError
 
 _DRAIN_S = 10.0
 """How long a client may go on sending after its answer."""
 
 
 class BodyLimit:
-    """ASGI middleware: reading more than `max_bytes` of a body raises TooLargeError."""
+    """ASGI middleware: reading a body raises TooLargeError or UploadTooSlowError.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    The first beyond `max_bytes`, the second where not all has come `timeout_s` after its head.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            exchange = _Exchange(Headers(scope=scope), receive, send, self._max_bytes)
+            exchange = _Exchange(scope, receive, send, self._max_bytes, self._timeout_s)
             await self._app(scope, exchange.receive, exchange.send)
         else:
             await self._app(scope, receive, send)
@@ -35,10 +39,15 @@ class BodyLimit:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, headers: Headers, receive: Receive, send: Send, max_bytes: int) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, max_bytes: int, timeout_s: float
+    ) -> None:
+        headers = Headers(scope=scope)
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._deadline_s = asyncio.get_running_loop().time() + timeout_s
         self._received_bytes = 0
         length = headers.get("content-length", "0")
         self._declared_bytes = int(length) if length.isdecimal() else 0
@@ -50,7 +59,7 @@ class _Exchange:
         if self._declared_bytes > self._max_bytes:
             raise self._too_large()
         self._sends_at_once = True  # asking for the body invites one that waits
-        message = await self._receive()
+        message = await self._next()
         self._received_bytes += len(message.get("body", b""))
         self._unread = message.get("more_body", False)
         if self._received_bytes > self._max_bytes:
@@ -80,6 +89,16 @@ class _Exchange:
                     self._unread = message.get("more_body", False)
         except TimeoutError:
             pass
+
+    async def _next(self) -> Message:
+        if not self._unread:  # the body is there; what comes is that the client leaves
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline_s):
+                return await self._receive()
+        except TimeoutError:
+            detail = f"the request body did not arrive within {self._timeout_s:g} s"
+            raise UploadTooSlowError("upload_too_slow", detail) from None
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(

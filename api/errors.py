@@ -52,6 +52,12 @@ class UnsupportedMediaTypeError(ApiError):
     status = 415
 
 
+class UploadTooSlowError(ApiError):
+    """The body did not arrive within `NEUROSENSE_UPLOAD_TIMEOUT_S`."""
+
+    status = 408
+
+
 class TooLargeError(ApiError):
     """A body, text or recording over its limit."""
 

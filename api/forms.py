@@ -1,110 +1,117 @@
-"""Form bodies to raw bytes.
+"""Form bodies to raw bytes, within limits that hold while the body comes.
 
 Framework form parsing hands out str and replaces what is not UTF-8, so a client would get
 an answer for a text it never sent. Here a field stays the bytes that came.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from api.errors import MalformedBodyError, UnsupportedMediaTypeError
+from api.fields import MULTIPART, URLENCODED, Form, FormLimits
+from api.form_reader import FormReader
 
 JSON = "application/json"
-URLENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 
-_MAX_FIELDS = 32
+_PARSED_AT_ONCE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class FormField:
-    """A field's bytes, and whether a file was chosen for it (its filename is not empty)."""
+class ContentType:
+    """A body's content type in lower case ("" for none), and a form's boundary."""
 
-    value: bytes
-    is_file: bool = False
+    media: str
+    boundary: bytes | None
 
-
-Form = dict[str, FormField]
+    @classmethod
+    def parse(cls, header: str | None) -> "ContentType":
+        """Return what the header says."""
+        media, options = parse_options_header(header)
+        return cls(media.decode("latin-1").lower(), options.get(b"boundary"))
 
 
 def media_type(request: Request) -> str:
     """Return the body's content type without parameters, in lower case; "" for none."""
-    kind, _ = parse_options_header(request.headers.get("content-type"))
-    return kind.decode("latin-1").lower()
+    return ContentType.parse(request.headers.get("content-type")).media
 
 
-async def read_form(request: Request, *, also: str = "") -> Form:
+async def read_form(request: Request, limits: FormLimits, *, also: str = "") -> Form:
     """Return the fields of a form by name; of two with one name the last counts.
 
     Raises:
         UnsupportedMediaTypeError: the body is no form; `also` names what else is taken.
-        MalformedBodyError: it cannot be parsed.
+        MalformedBodyError: it cannot be parsed, or has too many fields.
+        TooLargeError: a field is over its limit; what comes after it is not read.
     """
-    body = await request.body()
-    kind = media_type(request)
-    if not kind and not body:
-        return {}
-    if kind not in (URLENCODED, MULTIPART):
-        taken = ", ".join(filter(None, (MULTIPART, URLENCODED, also)))
-        raise UnsupportedMediaTypeError("unsupported_media_type", f"send the body as {taken}")
-    # In a thread: 25 MB of unlucky bytes would hold up every other request.
-    return await asyncio.to_thread(parse_form, request.headers["content-type"], body)
+    kind = ContentType.parse(request.headers.get("content-type"))
+    reader: FormReader | None = None
+    async for pieces in read_body(request):
+        if kind.media not in (URLENCODED, MULTIPART):
+            raise _not_a_form(also)
+        reader = reader or _opened(kind, limits)
+        # In a thread: 25 MB of unlucky bytes would hold up every other request.
+        await asyncio.to_thread(_write, reader, pieces)
+    if reader is None:
+        if kind.media not in ("", URLENCODED, MULTIPART):
+            raise _not_a_form(also)
+        return parse_form(request.headers["content-type"], b"", limits) if kind.media else {}
+    return await asyncio.to_thread(_end, reader)
 
 
-def parse_form(content_type: str, body: bytes) -> Form:
-    """Return the fields of a whole body; MalformedBodyError where it cannot be parsed."""
-    kind, options = parse_options_header(content_type)
-    collector = _Collector(unquote=kind.decode("latin-1").lower() == URLENCODED)
+async def read_body(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body in pieces of about 1 MiB; UnsupportedMediaTypeError if it is compressed."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    collected = bytearray()
+    async for piece in request.stream():
+        if encoding not in ("", "identity"):
+            # Never unpacked: a small body could become any size.
+            detail = "send the body as it is, without Content-Encoding"
+            raise UnsupportedMediaTypeError("unsupported_content_encoding", detail)
+        collected += piece
+        if len(collected) >= _PARSED_AT_ONCE_BYTES:
+            yield bytes(collected)
+            collected.clear()
+    if collected:
+        yield bytes(collected)
+
+
+def parse_form(content_type: str, body: bytes, limits: FormLimits) -> Form:
+    """Return the fields of a whole body; errors as `read_form`."""
+    reader = _opened(ContentType.parse(content_type), limits)
+    _write(reader, body)
+    return _end(reader)
+
+
+def _opened(kind: ContentType, limits: FormLimits) -> FormReader:
     try:
-        parser = FormParser(
-            kind.decode("latin-1").lower(),
-            collector.add_field,
-            collector.add_file,
-            collector.end,
-            boundary=options.get(b"boundary"),
-            config={"MAX_MEMORY_FILE_SIZE": float("inf")},
-        )
-        parser.write(body)
-        parser.finalize()
-    except (FormParserError, AssertionError):  # it asserts that a part has headers
-        raise MalformedBodyError("malformed_body", "the form cannot be parsed") from None
-    if not collector.ended:
-        raise MalformedBodyError("malformed_body", "the form ends before its last boundary")
-    return collector.form
+        return FormReader(kind.media, kind.boundary, limits)
+    except FormParserError:
+        raise _malformed("the form cannot be parsed") from None
 
 
-class _Collector:
-    """Receives what FormParser finds."""
+def _write(reader: FormReader, piece: bytes) -> None:
+    try:
+        reader.write(piece)
+    except FormParserError:
+        raise _malformed("the form cannot be parsed") from None
 
-    def __init__(self, *, unquote: bool) -> None:
-        self.form: Form = {}
-        self.ended = False
-        self._unquote = unquote
-        self._count = 0
 
-    def add_field(self, field: Field) -> None:
-        """Take a field without a filename."""
-        self._add(field.field_name, FormField(self._plain(field.value or b"")))
+def _end(reader: FormReader) -> Form:
+    try:
+        return reader.end()
+    except FormParserError:
+        raise _malformed("the form ends before its last boundary") from None
 
-    def add_file(self, file: File) -> None:
-        """Take a field with a filename, perhaps an empty one."""
-        file.file_object.seek(0)
-        self._add(file.field_name, FormField(file.file_object.read(), bool(file.file_name)))
 
-    def end(self) -> None:
-        """Note that the form was complete."""
-        self.ended = True
+def _malformed(detail: str) -> MalformedBodyError:
+    return MalformedBodyError("malformed_body", detail)
 
-    def _plain(self, quoted: bytes) -> bytes:
-        return unquote_to_bytes(quoted.replace(b"+", b" ")) if self._unquote else quoted
 
-    def _add(self, name: bytes | None, field: FormField) -> None:
-        self._count += 1
-        if self._count > _MAX_FIELDS:
-            raise FormParserError("too many fields")
-        self.form[self._plain(name or b"").decode("utf-8", "replace")] = field
+def _not_a_form(also: str) -> UnsupportedMediaTypeError:
+    taken = ", ".join(filter(None, (MULTIPART, URLENCODED, also)))
+    return UnsupportedMediaTypeError("unsupported_media_type", f"send the body as {taken}")

@@ -6,13 +6,17 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from api.errors import InputError, MalformedBodyError, TooLargeError
-from api.forms import JSON, MULTIPART, URLENCODED, Form, FormField, media_type, read_form
+from api.fields import MULTIPART, URLENCODED, Form, FormField, FormLimits
+from api.forms import JSON, media_type, read_body, read_form
 from api.models import Asked
 from api.settings import Settings
 
 _Upload = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 _Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Blank = Annotated[str, Field(pattern=r"^\s*$")]
 _WEIGHT: TypeAdapter[float] = TypeAdapter(_Weight)
+_JSON_FRAMING_BYTES = 4096
+r"""What JSON may have around a text, of which each byte may be written as \uXXXX."""
 
 
 class TextBody(BaseModel):
@@ -34,44 +38,40 @@ class MultimodalBody(BaseModel):
 
     text: str | None = Field(None, description="what was said; an empty field is a missing one")
     audio: _Upload | None = Field(None, description="an encoded file: WAV, FLAC, OGG, MP3 …")
-    text_weight: _Weight | None = Field(
-        None, description="weight of the text, 0 to 1; else NEUROSENSE_TEXT_WEIGHT (0.55)"
+    text_weight: _Weight | _Blank | None = Field(
+        None, description="weight of the text, 0 to 1; if empty, NEUROSENSE_TEXT_WEIGHT (0.55)"
     )
 
 
 async def read_text(request: Request, settings: Settings) -> Asked:
     """Read the body of /analyze/text, a form or JSON."""
     if media_type(request) == JSON:
-        text: bytes | None = _text_of_json(await request.body())
+        text: bytes | None = await _text_of_json(request, settings.max_text_bytes)
     else:
-        form = await read_form(request, also=JSON)
+        form = await read_form(request, _limits(settings), also=JSON)
         text = form["text"].value if "text" in form else None
     if text is None:
         raise InputError("text_missing", "the field `text` is missing")
-    return Asked(_limited("text", text, settings.max_text_bytes), None, settings.text_weight)
+    return Asked(text, None, settings.text_weight)
 
 
 async def read_audio(request: Request, settings: Settings) -> Asked:
     """Read the body of /analyze/audio, a form."""
-    audio = _upload(await read_form(request))
+    audio = _upload(await read_form(request, _limits(settings)))
     if audio is None:
         raise InputError("audio_missing", "the file field `audio` is missing")
-    return Asked(None, _limited("audio", audio, settings.max_upload_bytes), settings.text_weight)
+    return Asked(None, audio, settings.text_weight)
 
 
 async def read_multimodal(request: Request, settings: Settings) -> Asked:
     """Read the body of /analyze/multimodal, a form. A field left empty was not sent."""
-    form = await read_form(request)
+    form = await read_form(request, _limits(settings))
     text = form.get("text", FormField(b"")).value or None
     audio = _upload(form)
     weight = _weight(form.get("text_weight", FormField(b"")).value, settings.text_weight)
     if text is None and audio is None:
         raise InputError("nothing_to_analyze", "send `text`, `audio` or both")
-    return Asked(
-        None if text is None else _limited("text", text, settings.max_text_bytes),
-        None if audio is None else _limited("audio", audio, settings.max_upload_bytes),
-        weight,
-    )
+    return Asked(text, audio, weight)
 
 
 def body_of(model: type[BaseModel], *media_types: str) -> dict[str, Any]:
@@ -86,7 +86,28 @@ AUDIO_OPENAPI = body_of(AudioBody, MULTIPART)
 MULTIMODAL_OPENAPI = body_of(MultimodalBody, MULTIPART, URLENCODED)
 
 
-def _text_of_json(body: bytes) -> bytes:
+def _limits(settings: Settings) -> FormLimits:
+    ours = {"text": settings.max_text_bytes, "audio": settings.max_upload_bytes}
+    return FormLimits(ours, others_max_bytes=settings.max_text_bytes)
+
+
+async def _text_of_json(request: Request, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in read_body(request):
+        body += piece
+        if len(body) > 6 * max_bytes + _JSON_FRAMING_BYTES:
+            raise _text_too_large(max_bytes)
+    text = _text_in(bytes(body))
+    if len(text) > max_bytes:
+        raise _text_too_large(max_bytes)
+    return text
+
+
+def _text_too_large(max_bytes: int) -> TooLargeError:
+    return FormLimits({"text": max_bytes}, 0).too_large("text")
+
+
+def _text_in(body: bytes) -> bytes:
     try:
         return TextBody.model_validate_json(body).text.encode()
     except ValidationError as error:
@@ -100,13 +121,6 @@ def _upload(form: Form) -> bytes | None:
     """Return the recording; a browser sends an empty, nameless file where none was chosen."""
     field = form.get("audio", FormField(b""))
     return field.value if field.value or field.is_file else None
-
-
-def _limited(name: str, value: bytes, max_bytes: int) -> bytes:
-    if len(value) > max_bytes:
-        detail = f"{name} has {len(value)} bytes, at most {max_bytes} are taken"
-        raise TooLargeError(f"{name}_too_large", detail)
-    return value
 
 
 def _weight(raw: bytes, default: float) -> float:

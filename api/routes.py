@@ -13,6 +13,7 @@ from api.tracing import span
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed"},
+    408: {"model": Problem, "description": "The body did not arrive in time"},
     413: {"model": Problem, "description": "The body, the text or the recording is too large"},
     415: {"model": Problem, "description": "The body has a content type that is not taken"},
     422: {"model": Problem, "description": "The content cannot be analysed"},

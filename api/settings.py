@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(
         2**20, ge=1, le=2**26, description="longest text in UTF-8 bytes, 1 to 67108864"
     )
+    upload_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="seconds that a request body may take to arrive, up to 3600",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="seconds that the models may take, up to 600"
     )

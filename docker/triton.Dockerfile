@@ -27,7 +27,7 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary 
         -r /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
     && echo /opt/neurosense > "$(python3 -c 'import site; print(site.getsitepackages()[0])')/neurosense.pth" \
-    && python3 -c 'import ensemble.audio, ensemble.fusion, ensemble.step, ensemble.tokenizing'
+    && python3 -c 'import ensemble.decoding, ensemble.fusion, ensemble.step, ensemble.tokenizing'
 COPY docker/triton.sh /usr/local/bin/closed-triton
 COPY --from=models /models /models
 ENV PYTHONDONTWRITEBYTECODE=1

@@ -61,21 +61,17 @@ def decode(encoded: bytes, limits: Limits | None = None) -> _Samples:
     return _checked(_resampled(mono, recording.rate_hz))
 
 
-def decode_batch(recordings: Sequence[bytes], limits: Limits) -> dict[str, npt.NDArray[Any]]:
-    """Decode several recordings.
+def padded(decoded: Sequence[_Samples]) -> dict[str, npt.NDArray[Any]]:
+    """Put the samples of several recordings, each [n], into one batch.
 
     Returns:
         `samples` float32 [B, longest], short rows filled up with zeros;
         `length` int32 [B, 1], the samples of each row.
-
-    Raises:
-        InputError: as `decode`; one bad recording fails the batch that the client made.
     """
-    decoded = [decode(recording, limits) for recording in recordings]
     lengths = np.array([len(row) for row in decoded], dtype=np.int32)
     samples = np.zeros((len(decoded), lengths.max()), dtype=np.float32)
-    for padded, row in zip(samples, decoded, strict=True):
-        padded[: len(row)] = row
+    for filled, row in zip(samples, decoded, strict=True):
+        filled[: len(row)] = row
     return {"samples": samples, "length": lengths[:, None]}
 
 

@@ -88,7 +88,8 @@ def _open_with_ffmpeg(encoded: bytes) -> Iterator[Recording]:
 
 def _ffmpeg_blocks(frames: Iterable[av.AudioFrame]) -> Iterator[npt.NDArray[np.float32]]:
     """Yield [frames, channels], whatever sample format the codec has."""
-    to_planar_float = av.AudioResampler(format="fltp")
+    # Packed: of eight planes PyAV 18 reads a ninth, which is not there.
+    to_packed_float = av.AudioResampler(format="flt")
     for frame in itertools.chain(frames, [None]):
-        for converted in to_planar_float.resample(frame):
-            yield converted.to_ndarray().T
+        for converted in to_packed_float.resample(frame):
+            yield converted.to_ndarray().reshape(-1, converted.layout.nb_channels)

@@ -3,11 +3,7 @@
 Triton 2.51 is older than several security fixes, so this one listens on loopback only.
 """
 
-import importlib.util
-import os
 import shutil
-import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -15,16 +11,15 @@ from types import TracebackType
 import onnxruntime
 
 from serving import control
-from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
 from serving.process_folders import dead_children
 from serving.run_folder import remove_shared_memory
 from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
+from serving.wheel import environment, link_backends, wheel_folder
 
 _HOST = "127.0.0.1"
-_BACKENDS = PROJECT / "serving" / "backends"
 
 
 class Triton(Server):
@@ -63,7 +58,7 @@ class Triton(Server):
         # The name of every shared memory region of the Python steps begins with it.
         self._shm_prefix = (self._run_dir or self._backend_dir).name
         try:
-            _link_backends(self._backend_dir)
+            link_backends(self._backend_dir)
             # Triton starts its stubs through a shell, unquoted: no path of the user's in there.
             (self._backend_dir / "models").symlink_to(self._repository)
             self.start()
@@ -89,7 +84,7 @@ class Triton(Server):
             self.name,
             self._command(),
             self._log_path,
-            env=_environment(),
+            env=environment(),
             cwd=PROJECT,
             append=append,
         )
@@ -119,7 +114,7 @@ class Triton(Server):
             for option in (f"--{service}-port={port}", f"--{service}-address={_HOST}")
         ]
         return [
-            str(_wheel_folder() / "bin" / "tritonserver"),
+            str(wheel_folder() / "bin" / "tritonserver"),
             f"--model-repository={self._backend_dir / 'models'}",
             f"--backend-directory={self._backend_dir}",
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
@@ -151,59 +146,3 @@ def _tracing(otlp_endpoint: str | None) -> list[str]:
 def has_gpu() -> bool:
     """Return whether the classifiers of this installation run on a GPU."""
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-
-
-def _wheel_folder() -> Path:
-    # Found by path: importing pytriton would ask for all its dependencies.
-    spec = importlib.util.find_spec("pytriton")
-    if spec is None or spec.origin is None:
-        raise ServingError("nvidia-pytriton, which carries Triton, is not installed: run make")
-    return Path(spec.origin).parent / "tritonserver"
-
-
-def _link_backends(folder: Path) -> None:
-    """Fill `folder` as Triton's --backend-directory: its own Python backend, our ONNX one."""
-    wheel = _wheel_folder()
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
-    if not stub.exists():
-        raise ServingError(f"nvidia-pytriton has no Python backend for Python {version}")
-    (folder / "python").mkdir()
-    for file in ("libtriton_python.so", "triton_python_backend_utils.py"):
-        # Copied, 1.4 MB: Triton refuses a library that a link leads out of the folder.
-        shutil.copy(wheel / "backends" / "python" / file, folder / "python")
-    (folder / "python" / stub.name).symlink_to(stub)
-    (folder / "onnxruntime").symlink_to(_BACKENDS / "onnxruntime")
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment in which Triton's Python stubs find this Python and its packages."""
-    libraries = str(_wheel_folder().parent.parent / "nvidia_pytriton.libs")
-    return {
-        **os.environ,
-        "LD_LIBRARY_PATH": _joined(
-            str(_libpython_folder()), libraries, os.environ.get("LD_LIBRARY_PATH")
-        ),
-        # The stubs ignore PYTHONPATH; they take the packages of the first python3 on PATH.
-        "PATH": _joined(str(Path(sys.prefix) / "bin"), os.environ.get("PATH")),
-        "PYTHONDONTWRITEBYTECODE": "1",  # the repository is not ours to write into
-    }
-
-
-def _libpython_folder() -> Path:
-    """Return where this Python's shared library lies, which the stubs are linked to."""
-    name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
-    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-    prefix = Path(sys.base_prefix) / "lib"
-    for folder in (Path(sysconfig.get_config_var("LIBDIR")), prefix, prefix / multiarch):
-        if (folder / name).exists():
-            return folder
-    raise ServingError(
-        f"{sys.executable} has no shared library ({name}), which Triton's Python steps need. "
-        "On Debian and Ubuntu: apt install libpython3-dev; pyenv: install it with "
-        "PYTHON_CONFIGURE_OPTS=--enable-shared; conda's and uv's have it. Then: make clean"
-    )
-
-
-def _joined(*parts: str | None) -> str:
-    return os.pathsep.join(part for part in parts if part)

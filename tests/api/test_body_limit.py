@@ -1,6 +1,7 @@
 """Bodies over the limit, against a real server: refused while they come, answered for sure."""
 
 import http.client
+import itertools
 import json
 import socket
 import time
@@ -51,7 +52,10 @@ def test_100_mb_with_its_length(address: tuple[str, int], path: str, kind: str) 
 
 def test_100_mb_in_chunks(address: tuple[str, int]) -> None:
     kind = "application/x-www-form-urlencoded"
-    assert post(address, "/analyze/text", kind, zeros(100)) == (413, "body_too_large")
+    pieces = itertools.chain([b"text="], zeros(100))
+    assert post(address, "/analyze/text", kind, pieces) == (413, "text_too_large")
+    assert post(address, "/analyze/text", kind, zeros(100)) == (400, "malformed_body")
+    assert post(address, "/analyze/text", "application/json", zeros(100)) == (413, "text_too_large")
 
 
 def test_100_mb_where_no_body_is_wanted(address: tuple[str, int]) -> None:

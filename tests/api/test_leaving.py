@@ -39,7 +39,8 @@ def wait_for(seen: list[str], count: int) -> None:
 
 def test_its_work_is_cancelled(client: httpx.Client, abandoned: list[str]) -> None:
     kind = f"Content-Type: {FORM['Content-Type']}"
-    request = f"POST /analyze/text HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\nContent-Length: 7\r\n\r\ntext=hm"
+    head = f"POST /analyze/text HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\nContent-Length: 7"
+    request = f"{head}\r\n\r\ntext=hm"
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
         leaver.sendall(request.encode())
         wait_for(abandoned, 1)

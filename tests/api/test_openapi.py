@@ -24,7 +24,7 @@ def test_endpoints_bodies_and_errors_are_there() -> None:
     for path in ("text", "audio", "multimodal"):
         operation = paths[f"/analyze/{path}"]["post"]
         assert set(operation["responses"]) == {
-            "200", "400", "401", "403", "413", "415", "422", "429", "503", "504",
+            "200", "400", "401", "403", "408", "413", "415", "422", "429", "503", "504",
         }  # fmt: skip
         assert "multipart/form-data" in operation["requestBody"]["content"]
     assert "HTTPValidationError" not in _file()["components"]["schemas"]

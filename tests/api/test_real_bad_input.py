@@ -81,6 +81,6 @@ def test_bad_bodies(
 @pytest.mark.parametrize("path", ["text", "audio", "multimodal"])
 def test_100_mb(api: httpx.Client, path: str) -> None:
     pieces = (b"\0" * 10**6 for _ in range(100))
-    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    kind = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(10**8)}
     response = api.post(f"/analyze/{path}", content=pieces, headers=kind)
     assert_problem(response, 413, "body_too_large")

@@ -1,7 +1,10 @@
+import io
+
+import av
 import numpy as np
 import pytest
 
-from ensemble.audio import SAMPLE_RATE_HZ, Limits, decode, decode_batch
+from ensemble.audio import SAMPLE_RATE_HZ, Limits, decode, padded
 from ensemble.errors import InputError
 from tests.recordings import Samples, av_encoded, encoded, voice, wav
 
@@ -63,6 +66,19 @@ def test_libsndfile_formats(file_format: str, subtype: str, rate_hz: int, channe
 def test_ffmpeg_formats(container: str, codec: str, rate_hz: int) -> None:
     samples = decode(av_encoded(tone(rate_hz)[:, 0], rate_hz, container, codec))
     assert_is_the_tone(samples, seconds_tolerance=0.3)  # AAC at 8 kHz pads by frames of 128 ms
+
+
+def test_eight_channels_by_ffmpeg() -> None:
+    """Of which PyAV's planar arrays hold nine; reading the last one ended the process."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as output:
+        stream = output.add_stream("pcm_s16le", rate=48_000, layout="7.1")
+        packed = (tone(48_000, channels=8) * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="7.1")
+        frame.sample_rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    assert_is_the_tone(decode(file.getvalue()), seconds_tolerance=0.01)
 
 
 def test_channels_are_averaged() -> None:
@@ -139,7 +155,7 @@ def test_hours_in_a_small_file_are_refused_early() -> None:
 
 
 def test_a_batch_is_padded_with_zeros() -> None:
-    batch = decode_batch([wav(0.1), wav(0.2)], Limits())
+    batch = padded([decode(wav(0.1)), decode(wav(0.2))])
     assert batch["length"].tolist() == [[1600], [3200]]
     assert batch["samples"].shape == (2, 3200)
     assert not batch["samples"][0, 1600:].any()

@@ -1,0 +1,84 @@
+"""A body that does not come in time is answered and left, against a real server."""
+
+import gzip
+import json
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from tests.api.asking import FORM, assert_problem
+from tests.api.fakes import FakeModels
+from tests.api.servers import blank_database, serve
+
+TIMEOUT_S = 1.0
+HEAD = (
+    b"POST /analyze/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+)
+
+
+@pytest.fixture(scope="module", params=["h11", "httptools"])
+def client(request: pytest.FixtureRequest, server_url: str) -> Iterator[httpx.Client]:
+    settings = Settings(DATABASE_URL=blank_database(server_url), upload_timeout_s=TIMEOUT_S)
+    with serve(create_app(settings, lambda _: FakeModels()), http=request.param) as started:
+        yield started
+
+
+def answer_to(client: httpx.Client, head: bytes, pause_s: float) -> bytes:
+    """Send a body byte by byte; return all that comes until the server closes."""
+    url = urlsplit(str(client.base_url))
+    with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=20) as slow:
+        slow.sendall(head)
+        slow.settimeout(pause_s)
+        answer = b""
+        while True:
+            try:
+                piece = slow.recv(10_000)
+            except TimeoutError:
+                slow.sendall(b"-")
+                continue
+            if not piece:
+                return answer
+            answer += piece
+
+
+@pytest.mark.parametrize("path", [b"text", b"audio", b"multimodal"])
+def test_a_body_that_dribbles_in(
+    client: httpx.Client, path: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body._DRAIN_S", 0.5)
+    started_s = time.monotonic()
+    answer = answer_to(client, HEAD % path, pause_s=0.1)
+    assert TIMEOUT_S <= time.monotonic() - started_s < 15
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "upload_too_slow"
+
+
+def test_the_time_of_one_request_is_not_that_of_the_next(client: httpx.Client) -> None:
+    for _ in range(3):
+        assert client.post("/analyze/text", data={"text": "hm"}).is_success
+        time.sleep(0.6 * TIMEOUT_S)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, identity"])
+@pytest.mark.parametrize("path", ["text", "audio", "multimodal"])
+@pytest.mark.parametrize("kind", ["application/json", FORM["Content-Type"]])
+def test_a_packed_body_is_refused_and_not_unpacked(
+    client: httpx.Client, path: str, kind: str, encoding: str
+) -> None:
+    bomb = gzip.compress(bytes(10**7))
+    headers = {"Content-Type": kind, "Content-Encoding": encoding}
+    response = client.post(f"/analyze/{path}", content=bomb, headers=headers)
+    assert_problem(response, 415, "unsupported_content_encoding")
+
+
+def test_identity_is_no_encoding(client: httpx.Client) -> None:
+    headers = {**FORM, "Content-Encoding": "identity"}
+    assert client.post("/analyze/text", content=b"text=hm", headers=headers).is_success
