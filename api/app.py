@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import VERSION, docs, errors, health, history, metrics, routes, tracing
+from api.admission import Admission
 from api.auth import Access
 from api.body import BodyLimit
 from api.database import Database
@@ -47,7 +48,9 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log = _log(chosen, app.state.metrics)
         await log.open()
-        app.state.service = Service(chosen, connect(chosen), log, app.state.metrics)
+        app.state.service = Service(
+            chosen, connect(chosen), log, app.state.metrics, app.state.admission
+        )
         yield
         await app.state.service.models.close()
         await log.close()
@@ -70,6 +73,7 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     )
     app.state.access = Access(chosen)
     app.state.metrics = Metrics()
+    app.state.admission = Admission(chosen.max_concurrent_requests, app.state.metrics)
     for module in (health, routes, history, metrics, docs):
         app.include_router(module.router)
     errors.install(app)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from api.admission import OverloadedError
 from api.errors import ApiError, InputError
 from api.models import Asked, Branch, BranchResult, Models, Scores
 from api.schemas import Degraded
@@ -73,6 +74,8 @@ async def _both(
 async def _attempt(call: Awaitable[_T]) -> _T | ApiError:
     try:
         return await call
+    except OverloadedError:
+        raise  # one branch alone would be more load, not less
     except ApiError as error:
         return error
 

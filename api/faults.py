@@ -5,6 +5,7 @@ import re
 
 from tritonclient.utils import InferenceServerException
 
+from api.admission import OverloadedError
 from api.errors import ApiError, InputError, ModelTimeoutError, TooLargeError, UnavailableError
 
 logger = logging.getLogger("neurosense.api")
@@ -21,6 +22,10 @@ def translated(error: InferenceServerException) -> ApiError:
     if fault := _INPUT_FAULT.search(message):
         kind = TooLargeError if fault[1] == "audio_too_large" else InputError
         return kind(fault[1], fault[2])
+    if "maximum queue size" in message:
+        return OverloadedError()
+    if "timeout expired" in message:  # in a queue of Triton's
+        return timed_out()
     if error.status() in ("StatusCode.UNAVAILABLE", "StatusCode.NOT_FOUND"):
         return UnavailableError("model_unavailable", "the model is not available at the moment")
     logger.warning("Triton: %s %s", error.status(), message)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api import answers
+from api.admission import Admission
 from api.classify import Prediction, classify
 from api.log import PredictionLog
 from api.metrics import Metrics
@@ -26,10 +27,11 @@ class Service:
     models: Models
     log: PredictionLog
     metrics: Metrics
+    admission: Admission
 
     async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
         """Answer for one modality; its row is durable when this returns."""
-        with self.metrics.model_time(branch):
+        with self.admission.place(), self.metrics.model_time(branch):
             prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.single(branch, prediction, _elapsed_ms(started_s))
         await self._store(answer, prediction, asked)
@@ -37,7 +39,7 @@ class Service:
 
     async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
         """Answer for a sentence, a recording, or both; its row is durable then."""
-        with self.metrics.model_time("multimodal"):
+        with self.admission.place(), self.metrics.model_time("multimodal"):
             prediction = await classify(self.models, asked, self.settings.request_timeout_s)
         answer = answers.multimodal(prediction, _elapsed_ms(started_s))
         await self._store(answer, prediction, asked)

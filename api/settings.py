@@ -100,6 +100,13 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(
         2**20, ge=1, le=2**26, description="longest text in UTF-8 bytes, 1 to 67108864"
     )
+    max_concurrent_requests: int = Field(
+        16,
+        ge=1,
+        le=100_000,
+        description="requests at the models at once, more get 503; about twice what keeps these "
+        "busy: 16 for a CPU, 128 for a GPU",
+    )
     upload_timeout_s: float = Field(
         60.0,
         gt=0,

@@ -43,7 +43,7 @@ def render(
         if not gpu and config.name == "audio_classifier":
             # On a CPU one clip keeps all cores busy: gathered ones would only wait for each
             # other, and their attention work on padding (measured: benchmarks/README.md).
-            config.ClearField("dynamic_batching")
+            config.dynamic_batching.preferred_batch_size[:] = [1]
         _write_model(repository / source.name, source, config)
         if source.name not in pins:  # else its versions were published, and stay as they are
             _write_version(repository / source.name / "1", source / "1")

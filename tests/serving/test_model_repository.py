@@ -108,6 +108,13 @@ def test_a_classifier_is_told_the_row_widths_of_its_ragged_input(model: str) -> 
     assert config(model).HasField("dynamic_batching")
 
 
+@pytest.mark.parametrize("model", ["text_classifier", "audio_classifier"])
+def test_no_queue_is_endless(model: str) -> None:
+    policy = config(model).dynamic_batching.default_queue_policy
+    assert 0 < policy.max_queue_size < 1000
+    assert policy.default_timeout_microseconds > 0
+
+
 def test_a_shim_computes_nothing_itself() -> None:
     for shim in SOURCE.glob("*/*/model.py"):
         assert len(shim.read_text().splitlines()) < 40, shim
