@@ -15,10 +15,12 @@ serve: .venv/run  ## install, publish the models, start everything (API 8080, pa
 test: .venv/dev  ## install, run the whole test suite
 	$(BIN)/pytest -W error
 
-lint: .venv/dev  ## ruff and mypy --strict
+lint: .venv/dev  ## ruff, mypy --strict, and known vulnerabilities of what is served
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/pip-audit --progress-spinner off --disable-pip --no-deps \
+		-r requirements/run.txt -r requirements/triton.txt
 
 format: .venv/dev  ## let ruff rewrite the layout of the code
 	$(BIN)/ruff format .

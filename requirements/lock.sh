@@ -24,6 +24,7 @@ sed -i -E '/^(nvidia-|cuda-|triton==|neurosense-triton)/d' bench.txt
 only_new bench.txt run.txt export.txt
 compile dev.txt --extra dev --constraint run.txt --constraint export.txt --constraint bench.txt \
   ../pyproject.toml
+sed -i '/^pip==/d' dev.txt  # pip-audit's; the environment has its own
 only_new dev.txt run.txt export.txt bench.txt
 for image in api ui steps; do
   compile "$image.txt" --constraint run.txt "$image.in"

@@ -99,6 +99,18 @@ def test_links_and_folders_exist() -> None:
         assert (PROJECT / folder).is_dir(), folder
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    text = (PROJECT / "SECURITY.md").read_text()
+    rows = re.findall(r"^\| .+ \| (`tests/.+) \|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        folder = PROJECT
+        for name in re.findall(r"`(tests/[^`]+|test_\w+\.py)`", row):
+            path = PROJECT / name if "/" in name else folder / name
+            assert path.exists(), path
+            folder = path.parent
+
+
 def test_make_help_lists_every_target() -> None:
     targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     printed = subprocess.run(

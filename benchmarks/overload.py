@@ -1,0 +1,151 @@
+"""`python -m benchmarks.overload`: five times what the service can do, and what clients see then.
+
+And what the prediction log costs: the same load with and without it, in turn.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.chaos.load import Load, Outcome, mixed_requests
+from benchmarks.http_load import closed_loop
+from benchmarks.log_cost import LogCost, measure_log_cost
+from benchmarks.stack import Stack, running_stack
+from benchmarks.tables import markdown
+
+_RESULTS = Path(__file__).resolve().parent / "results"
+_TIMES = 5
+_CLIENTS = 8
+_CLIENT_LIMIT_S = 30.0
+_BUSY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Overload:
+    """What a capacity measured before, and the overload after it, showed."""
+
+    capacity_per_s: float
+    capacity_p99_ms: float
+    offered_per_s: float
+    goodput_per_s: float
+    accepted_p99_ms: float
+    refused: int
+    refused_p99_ms: float
+    others: dict[str, int]
+    """What was neither answered nor refused cleanly with 429 or 503."""
+    memory_mb: list[float]
+    """Of all processes, at five times."""
+
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Return what was promised, what was measured, and whether it holds."""
+        goodput = self.goodput_per_s / self.capacity_per_s
+        slower = self.accepted_p99_ms / self.capacity_p99_ms
+        growth = self.memory_mb[-1] / self.memory_mb[1]
+        checks = [
+            ("goodput over capacity, at least 0.9", f"{goodput:.2f}", goodput >= 0.9),
+            ("p99 of accepted over p99 at capacity, at most 3", f"{slower:.2f}", slower <= 3),
+            (
+                "p99 until a refusal, at most 100 ms",
+                f"{self.refused_p99_ms:.0f} ms",
+                self.refused_p99_ms <= 100,
+            ),
+            ("neither answered nor cleanly refused, 0", str(self.others or 0), not self.others),
+            ("memory at the end over a fifth of the time", f"{growth:.3f}", growth <= 1.05),
+        ]
+        return [(what, figure, "yes" if holds else "no") for what, figure, holds in checks]
+
+
+def measure_overload(stack: Stack, seconds: float, say: Callable[[str], None]) -> Overload:
+    """Measure the capacity, then offer five times as much for `seconds`."""
+    requests = mixed_requests()
+    say("measuring the capacity ...")
+    capacity = closed_loop(stack.api_url, requests, concurrency=_CLIENTS, seconds=_BUSY_S)
+    rate = _TIMES * capacity.per_second
+    say(f"{capacity.per_second:.1f} per second; offering {rate:.1f} for {seconds:.0f} s ...")
+    memory: list[float] = []
+
+    async def run() -> list[Outcome]:
+        load = Load(stack.api_url, requests, rate, _CLIENT_LIMIT_S)
+        running = asyncio.create_task(load.run())
+        for _ in range(5):
+            await asyncio.sleep(seconds / 5)
+            memory.append(sum((await asyncio.to_thread(stack.memory_mb)).values()))
+        load.stop()
+        return await running
+
+    started_s = time.monotonic()
+    outcomes = asyncio.run(run())
+    answered = [o for o in outcomes if o.answered]
+    refused = [o for o in outcomes if o.status in (429, 503) and o.clean]
+    others = [f"{o.status} {o.what}" for o in outcomes if not o.answered and o not in refused]
+    return Overload(
+        capacity_per_s=capacity.per_second,
+        capacity_p99_ms=capacity.p99_ms,
+        offered_per_s=len(outcomes) / seconds,
+        goodput_per_s=sum(o.done < started_s + seconds for o in answered) / seconds,
+        accepted_p99_ms=_p99_ms(answered),
+        refused=len(refused),
+        refused_p99_ms=_p99_ms(refused),
+        others={what: others.count(what) for what in set(others)},
+        memory_mb=memory,
+    )
+
+
+def _p99_ms(outcomes: Sequence[Outcome]) -> float:
+    waits = [(one.done - one.sent) * 1000 for one in outcomes]
+    return float(np.percentile(waits, 99)) if waits else 0.0
+
+
+def _report(overload: Overload, cost: LogCost) -> str:
+    with_log, without = statistics.median(cost.with_log), statistics.median(cost.without)
+    slower_ms = statistics.median(cost.p50_with_ms) - statistics.median(cost.p50_without_ms)
+    log = [
+        ("throughput with the log over without, at least 0.97", f"{with_log / without:.3f}",
+         "yes" if with_log / without >= 0.97 else "no"),
+        ("p50 with the log less without, at most 3 ms", f"{slower_ms:.1f} ms",
+         "yes" if slower_ms <= 3 else "no"),
+    ]  # fmt: skip
+    return markdown(("promise", "measured", "holds"), [*overload.lines(), *log])
+
+
+def _main(
+    seconds: Annotated[float, typer.Option(help="how long to overload it")] = 600.0,
+    rounds: Annotated[int, typer.Option(help="rounds with and without the log")] = 5,
+    output: Annotated[
+        Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
+    ] = _RESULTS,
+) -> None:
+    """Offer five times the capacity for ten minutes; then compare with and without the log."""
+    with tempfile.TemporaryDirectory(prefix="neurosense-overload-") as work:
+        state = Path(work) / "state"
+        (state / "logs").mkdir(parents=True)
+        _say("starting the service ...")
+        with running_stack(state, {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
+            overload = measure_overload(stack, seconds, _say)
+            cost = measure_log_cost(stack, state, rounds, _say)
+    report = _report(overload, cost)
+    folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "overload.md").write_text(f"{report}\n")
+    content = {"overload": asdict(overload), "log": asdict(cost)}
+    (folder / "overload.json").write_text(f"{json.dumps(content, indent=2)}\n")
+    print(report)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(_main)
