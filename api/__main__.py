@@ -11,5 +11,8 @@ if __name__ == "__main__":
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
+        # Longer than clients and proxies keep an idle connection (most of them 60 s at most): else
+        # it is closed at the moment in which one of them sends the next request over it.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )
