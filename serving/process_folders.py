@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+_ENDED, _STOPPED = "Z", "T"
 
 
 def works_in(pid: int, folder: Path) -> bool:
@@ -29,16 +31,21 @@ def carries(pid: int, variable: str, value: str) -> bool:
     return False
 
 
-def dead_children(pid: int) -> list[str]:
-    """Return the names of a process' children that have ended without its noticing."""
-    dead = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def lost_children(pid: int) -> int:
+    """Return how many children of a running process have ended unnoticed, or are stopped."""
+    states = {child: (state, parent) for child, state, parent in _states()}
+    if states.get(pid, ("", 0))[0] == _STOPPED:
+        return 0  # it is paused itself, and they with it
+    lost = (_ENDED, _STOPPED)
+    return sum(state in lost for state, parent in states.values() if parent == pid)
+
+
+def _states() -> Iterator[tuple[int, str, int]]:
+    for pid in _pids():
         with contextlib.suppress(OSError):
             # The name in brackets may hold anything; state and parent follow it.
-            front, _, rest = stat.read_text().rpartition(")")
-            if rest.split()[:2] == ["Z", str(pid)]:
-                dead.append(front.partition("(")[2])
-    return dead
+            rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            yield pid, rest[0], int(rest[1])
 
 
 def end_all(chosen: Callable[[int], bool], grace_s: float, timeout_s: float = 5.0) -> None:

@@ -13,7 +13,7 @@ import onnxruntime
 from serving import control
 from serving.ports import answers
 from serving.process import Child
-from serving.process_folders import dead_children
+from serving.process_folders import lost_children
 from serving.run_folder import remove_shared_memory
 from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
@@ -100,10 +100,11 @@ class Triton(Server):
     def broken(self) -> str | None:
         """Whether a step's process has died, which Triton neither restarts nor reports.
 
-        Every request that needs the step would hang, while /v2/health/ready goes on to say 200
-        (https://github.com/triton-inference-server/server/issues/8604).
+        Every request that needs the step would hang or fail, while /v2/health/ready goes on to
+        say 200 (https://github.com/triton-inference-server/server/issues/8604). One that is
+        stopped counts too: after a second Triton 2.51 never takes it back.
         """
-        if self.child is None or not dead_children(self.child.pid):
+        if self.child is None or not lost_children(self.child.pid):
             return None
         return "lost the process of a step"
 

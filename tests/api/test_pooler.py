@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from api.app import create_app
 from api.settings import Settings
 from serving.ports import free_ports
-from serving.postgres import binary
+from serving.postgres_programs import binary
 from serving.process import Child
 from tests.api.fakes import FakeModels
 from tests.api.servers import read_rows, serve

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from api import migrations
 from api.app import create_app
 from api.settings import Settings
-from serving.postgres import binary
+from serving.postgres_programs import binary
 from tests.api.fakes import FakeModels
 from tests.api.rows import a_row, insert
 from tests.api.servers import serve

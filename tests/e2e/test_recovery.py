@@ -102,8 +102,9 @@ def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> 
         assert not traces(running.state_dir) & {path for path in before if shared_memory(path)}
 
 
-def test_a_step_whose_process_dies_is_started_again(running: Running) -> None:
-    """Triton itself would leave it dead, and every request for it would hang."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.Signals) -> None:
+    """Triton itself would leave it so, and every request for it would hang or fail."""
     wait_for(running.answers)
     backs = running.said("triton is back after")
     [step, *_] = [
@@ -111,10 +112,25 @@ def test_a_step_whose_process_dies_is_started_again(running: Running) -> None:
         for child in running.part("triton").children()
         if any("/models/text_classifier/" in word for word in child.cmdline())
     ]
-    step.kill()
+    step.send_signal(number)
     wait_for(lambda: running.said("triton is back after") > backs)
     wait_for(running.answers)
-    assert running.said("triton lost the process of a step: starting it again") == 1
+    assert not still_runs(step)
+    assert running.said("triton lost the process of a step: starting it again") >= 1
+
+
+def test_a_pause_of_all_of_triton_is_forgiven(running: Running) -> None:
+    wait_for(running.answers)
+    said = running.log.read_text()
+    triton = running.part("triton")
+    family = [triton, *triton.children(recursive=True)]
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for process in family:
+            process.send_signal(number)
+        time.sleep(3)
+    wait_for(running.answers)
+    assert running.log.read_text() == said
+    assert running.part("triton").pid == triton.pid
 
 
 def test_the_address_of_the_database_stays(running: Running) -> None:
