@@ -1,7 +1,7 @@
 """A server that can be started again in place, under the same addresses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from serving.ports import answers
@@ -55,8 +55,12 @@ class Server(ABC):
 
     def wait_until_ready(self) -> None:
         """Return once a launched server is ready; ServingError as soon as it dies."""
+        self.wait_until(self.ready)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Return once something is so; ServingError if it dies before, or takes too long."""
         if self.child is not None:
-            self.child.wait_until(self.ready, self.start_timeout_s)
+            self.child.wait_until(happened, self.start_timeout_s)
 
     def ask_to_stop(self) -> None:
         """Ask it to end, and go on."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+
 from export.hub_progress import Progress
 from serving import control
 from serving.errors import ServingError
@@ -66,18 +68,33 @@ def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[S
         triton = _triton(settings, run_dir)
         stack.enter_context(triton)
         stack.enter_context(_control_key(settings.state_dir / "triton_control_key", triton))
+        failed = triton.failed_models()
+        for model, reason in failed.items():
+            say(f"NOT SERVED, what needs it is answered without: {model}: {reason}")
         say("Starting the API and the page ...")
         page_key = secrets.token_urlsafe(32)
-        programs = [_api(settings, triton, database_url, page_key), _ui(settings, page_key)]
+        api = _api(settings, triton, database_url, page_key)
+        programs = [api, _ui(settings, page_key)]
         for program in programs:
             stack.callback(program.stop)
             program.launch()
         for program in programs:
-            program.wait_until_ready()
+            program.wait_until(program.back if failed else program.ready)
+        _tell_of_log(settings, say)
         yield [*servers, triton, *programs]
         say("Stopping ...")
         for server in (triton, *programs):  # not the database: it takes the others' last rows
             server.ask_to_stop()
+
+
+def _tell_of_log(settings: Settings, say: Progress) -> None:
+    """Say so if rows cannot go to the database; the service answers all the same."""
+    url = f"{_url(settings.api_host, settings.api_port)}/health/ready"
+    if httpx.get(url, timeout=5, trust_env=False).json().get("log") == "degraded":
+        say(
+            f"THE DATABASE CANNOT BE USED (DATABASE_URL): predictions wait in the spool until it "
+            f"can; {settings.log_dir / 'api.log'} says why"
+        )
 
 
 @contextlib.contextmanager

@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+import httpx
 import onnxruntime
 
 from serving import control
+from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
 from serving.process_folders import lost_children
@@ -20,6 +22,7 @@ from serving.settings import PROJECT
 from serving.wheel import environment, link_backends, wheel_folder
 
 _HOST = "127.0.0.1"
+_BRANCHES = ("emotion_text", "emotion_audio")
 
 
 class Triton(Server):
@@ -90,8 +93,36 @@ class Triton(Server):
         )
 
     def ready(self) -> bool:
-        """Whether the server answers that all its models are ready."""
-        return answers(f"http://{self.http_url}/v2/health/ready", PROBE_TIMEOUT_S)
+        """Whether it answers that all its models are ready, or else at least one branch's."""
+        if answers(f"http://{self.http_url}/v2/health/ready", PROBE_TIMEOUT_S):
+            return True
+        return any(
+            answers(f"http://{self.http_url}/v2/models/{ensemble}/ready", PROBE_TIMEOUT_S)
+            for ensemble in _BRANCHES
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return once it serves; ServingError if it dies, or can load no branch at all."""
+        if self.child is None:
+            return
+        self.child.wait_until(self.alive, self.start_timeout_s)  # then it has loaded what it can
+        if not self.ready():
+            raise ServingError(f"triton can load no model; its last lines:\n{self.child.log_end()}")
+
+    def failed_models(self) -> dict[str, str]:
+        """Return the first line of why models that should be served are not, by name."""
+        index = httpx.post(
+            f"http://{self.http_url}/v2/repository/index",
+            headers=control.headers(self.control_key),
+            timeout=PROBE_TIMEOUT_S,
+            trust_env=False,
+        )
+        loaded = {one["name"] for one in index.json() if one.get("state") == "READY"}
+        return {
+            one["name"]: (one.get("reason") or "a model that it needs is not").splitlines()[0]
+            for one in index.json()
+            if one["name"] not in loaded
+        }
 
     def alive(self) -> bool:
         """Whether the server answers at all."""
@@ -121,6 +152,7 @@ class Triton(Server):
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
             "--model-control-mode=explicit",
             "--load-model=*",
+            "--exit-on-error=false",  # if one branch cannot be loaded, the other one still serves
             "--disable-auto-complete-config",  # the configurations are complete
             "--exit-timeout-secs=4",
             *control.options(self.control_key),
