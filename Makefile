@@ -32,8 +32,9 @@ export: .venv/export  ## download, check and publish the two published checkpoin
 bench: .venv/bench  ## measure models, service, other servers and growth: about 15 minutes
 	$(BIN)/python -m benchmarks
 
-chaos: .venv/bench  ## break everything under load and count what is lost: about six minutes
+chaos: .venv/bench  ## break everything under load, then overload it: about 20 minutes
 	$(BIN)/python -m benchmarks.chaos
+	$(BIN)/python -m benchmarks.overload
 
 fuzz: .venv/dev  ## hostile input for long: COUNT=100000 mutated inputs, then the real API
 	$(BIN)/python -m tests.fuzz $(COUNT)

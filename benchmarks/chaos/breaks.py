@@ -5,13 +5,15 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from benchmarks.chaos import processes
+from benchmarks.chaos.load import Load, mixed_requests
 from benchmarks.chaos.proxy import Proxy
-from benchmarks.chaos.system import System
+from benchmarks.chaos.system import CLIENT_LIMIT_S, System
 
 Break = Callable[[System, float], Awaitable[None]]
 """Breaks something, and mends it after some seconds unless the service is to do that itself."""
 Pids = Callable[[System], list[int]]
 _Line = Callable[[System], Proxy]
+_FLOOD_PER_S = 200.0
 
 
 def kill(chosen: Pids) -> Break:
@@ -35,6 +37,15 @@ def pause(chosen: Pids) -> Break:
             processes.send(pids, signal.SIGCONT)
 
     return breaks
+
+
+async def flood(system: System, hold_s: float) -> None:
+    """Send far more than the service can do, for a while."""
+    load = Load(system.url, mixed_requests(), _FLOOD_PER_S, CLIENT_LIMIT_S)
+    running = asyncio.create_task(load.run())
+    await asyncio.sleep(hold_s)
+    load.stop()
+    await running
 
 
 def cut(line: _Line) -> Break:

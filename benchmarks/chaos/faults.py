@@ -24,6 +24,7 @@ class Fault:
 
 _LONG_S, _VERY_LONG_S = 10.0, 30.0
 FAULTS = (
+    Fault("flood", "200 more requests per second", breaks.flood, _LONG_S),
     Fault("kill-api", "kill -9 of the API", breaks.kill(breaks.api), cuts_clients=True),
     Fault("kill-triton", "kill -9 of Triton", breaks.kill(breaks.triton)),
     Fault("kill-step", f"kill -9 of the process of {_STEP}", breaks.kill(breaks.step(_STEP))),
