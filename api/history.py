@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from api import auth, queries
 from api.database import DatabaseError
@@ -32,8 +32,17 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = auth.PROBLEMS | {
 }
 router = APIRouter(tags=["log"], responses=_PROBLEMS)
 
-Since = Annotated[AwareDatetime | None, Query(description="from then on, ISO 8601 with its zone")]
-Until = Annotated[AwareDatetime | None, Query(description="before then, ISO 8601 with its zone")]
+
+def _written_out(value: str) -> str:
+    """Refuse a number, which would be taken for seconds since 1970, or milliseconds."""
+    if value.lstrip("+-").replace(".", "", 1).isdecimal():
+        raise ValueError("write a time as 2026-03-01T12:00:00Z")
+    return value
+
+
+_Time = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Since = Annotated[_Time | None, Query(description="from then on, ISO 8601 with its zone")]
+Until = Annotated[_Time | None, Query(description="before then, ISO 8601 with its zone")]
 
 
 @router.get("/predictions", dependencies=[auth.requires("read")])

@@ -13,14 +13,15 @@ WORKDIR /app
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint
 COPY ensemble/__init__.py ensemble/labels.py ensemble/
 COPY api api
-# The file of the API keys is for a volume: it outlives the container.
+# For a volume, since they outlive the container: the API keys, and rows that wait for PostgreSQL.
 RUN install -d -o 10001 -m 700 /var/lib/neurosense
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NEUROSENSE_API_HOST=0.0.0.0 \
     NEUROSENSE_API_PORT=8080 \
-    NEUROSENSE_API_KEYS_FILE=/var/lib/neurosense/api_keys.json
+    NEUROSENSE_API_KEYS_FILE=/var/lib/neurosense/api_keys.json \
+    NEUROSENSE_SPOOL_DIR=/var/lib/neurosense/spool
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \

@@ -136,6 +136,8 @@ def test_a_prediction_is_forgotten(client: httpx.Client, rows: Any) -> None:
         ("/predictions?emotion=glee", "emotion_unknown"),
         ("/predictions?modality=smell", "invalid_request"),
         ("/predictions?since=2026-03-01T12:00:00", "invalid_request"),
+        ("/predictions?since=0.5", "invalid_request"),
+        ("/stats?until=1767225600", "invalid_request"),
         ("/predictions?model_version=%00", "invalid_request"),
         ("/stats?since=2026-03-01T12:00:00Z&until=2026-03-01T12:00:00Z", "time_invalid"),
         ("/stats?since=2020-01-01T00:00:00Z&bucket=minute", "time_too_long"),

@@ -5,20 +5,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.conftest import Stack
+from api.app import create_app
+from api.keys import create
+from api.settings import Settings
+from tests.api.fakes import FakeModels
+from tests.api.servers import serve
+from tests.conftest import Locked
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
-def assert_keeps_its_promises(url: str, folder: Path, examples: int) -> None:
+def assert_keeps_its_promises(url: str, key: str, folder: Path, examples: int) -> None:
     """No 500, no undocumented status or content type, no answer off its schema."""
     done = subprocess.run(
         [
             SCHEMATHESIS, "run", f"{url}/openapi.json", f"--max-examples={examples}",
             "--generation-deterministic", "--phases=examples,coverage,fuzzing",
+            f"--header=Authorization: Bearer {key}",
             "--checks=all", "--no-color", "--continue-on-failure", "--request-timeout=60",
             # A string is no recording, and a blank no sentence: the schema cannot say that.
             "--exclude-checks=positive_data_acceptance",
@@ -30,15 +35,25 @@ def assert_keeps_its_promises(url: str, folder: Path, examples: int) -> None:
     assert int(tried.replace(",", "")) >= 100
 
 
-def test_with_models_that_know_one_answer(client: httpx.Client, tmp_path: Path) -> None:
-    assert_keeps_its_promises(str(client.base_url), tmp_path, examples=200)
+def test_with_models_that_know_one_answer(
+    database_url: str, own_models: FakeModels, tmp_path: Path
+) -> None:
+    _, key = create(tmp_path / "keys.json", "tester", ["admin"])
+    settings = Settings(DATABASE_URL=database_url, api_keys_file=tmp_path / "keys.json")
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        assert_keeps_its_promises(str(client.base_url), key, tmp_path, examples=100)
 
 
-def test_with_the_real_models(stack: Stack, tmp_path: Path) -> None:
-    assert_keeps_its_promises(stack.api_url, tmp_path, examples=5)
+def test_with_the_real_models(locked: Locked, tmp_path: Path) -> None:
+    assert_keeps_its_promises(locked.api_url, admin_key(locked), tmp_path, examples=5)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_with_the_real_models_for_long(stack: Stack, tmp_path: Path) -> None:
-    assert_keeps_its_promises(stack.api_url, tmp_path, examples=2000)
+def test_with_the_real_models_for_long(locked: Locked, tmp_path: Path) -> None:
+    assert_keeps_its_promises(locked.api_url, admin_key(locked), tmp_path, examples=2000)
+
+
+def admin_key(stack: Locked) -> str:
+    _, key = create(stack.state_dir / "api_keys.json", "promises", ["admin"])
+    return key

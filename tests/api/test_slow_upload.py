@@ -18,7 +18,7 @@ from tests.api.servers import blank_database, serve
 
 TIMEOUT_S = 1.0
 HEAD = (
-    b"POST /analyze/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n"
+    b"POST /analyze/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
 )
 
