@@ -78,8 +78,11 @@ class Database:
         return await self.run(migrate, timeout_s)
 
     async def insert(self, rows: Sequence[Row]) -> None:
-        """Commit rows, all or none; those that are there already stay as they are."""
-        await self.run(lambda connection: connection.execute(_INSERT, [Jsonb(rows)]))
+        """Commit rows, all or none; those that are there already stay as they are.
+
+        One attempt: whoever has a spool need not wait for a database that is coming back.
+        """
+        await self.run(lambda connection: connection.execute(_INSERT, [Jsonb(rows)]), attempts=1)
 
     async def upkeep(self, keep_months: int) -> None:
         """Make partitions for the months ahead, drop those that expired (0: none)."""
@@ -94,15 +97,16 @@ class Database:
         self,
         action: Callable[[AsyncConnection], Awaitable[_T]],
         timeout_s: float | None = None,
+        attempts: int = 2,
     ) -> _T:
-        """Return what an action on a connection does.
+        """Return what an action on a connection does; the second attempt has a fresh one.
 
         Cancelling a statement takes its time if the database hangs: nobody waits for that.
 
         Raises:
             DatabaseError: it failed, or gave no answer in time; it may be done all the same.
         """
-        task = asyncio.create_task(self._on_connection(action))
+        task = asyncio.create_task(self._on_connection(action, attempts))
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_s or self._timeout_s)
         finally:
@@ -118,14 +122,17 @@ class Database:
         except Error as error:
             raise DatabaseError(_kind(error)) from None
 
-    async def _on_connection(self, action: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+    async def _on_connection(
+        self, action: Callable[[AsyncConnection], Awaitable[_T]], attempts: int
+    ) -> _T:
         try:
             async with self._pool.connection() as connection:
                 return await action(connection)
         except OperationalError:
+            if attempts == 1:
+                raise
             await self._pool.check()  # it was restarted: all old connections are dead
-            async with self._pool.connection() as connection:
-                return await action(connection)
+            return await self._on_connection(action, attempts - 1)
 
 
 def _kind(error: Error) -> str:

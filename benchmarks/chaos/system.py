@@ -21,8 +21,7 @@ from serving.postgres import Postgres
 from serving.process import Child
 
 REQUEST_TIMEOUT_S = 10
-"""What the API gives the models, and LOG_TIMEOUT_S the log; clients wait CLIENT_LIMIT_S."""
-LOG_TIMEOUT_S = 3
+"""What the API gives the models; clients wait CLIENT_LIMIT_S."""
 CLIENT_LIMIT_S = 20.0
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
@@ -118,7 +117,6 @@ def _serve(folder: Path, variables: Mapping[str, str]) -> tuple[Child, SmallDisk
         "NEUROSENSE_SPOOL_DIR": str(spool),
         "NEUROSENSE_WEIGHTS": "starter",
         "NEUROSENSE_REQUEST_TIMEOUT_S": str(REQUEST_TIMEOUT_S),
-        "NEUROSENSE_LOG_TIMEOUT_S": str(LOG_TIMEOUT_S),
     }
     command = [sys.executable, "-m", "serving.cli", "serve"]
     small = SmallDisk.command(spool, command)
