@@ -4,17 +4,22 @@ Without one, every queue behind grows until each answer comes too late to be of 
 ends first.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
-from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import UnavailableError
+from api.errors import UnavailableError, answer
 from api.metrics import Metrics
 
 _UPLOADS_PER_PLACE = 4
 """Requests inside, of which most still send their body, for each place at the models."""
+
+_SMALL_BODY_BYTES = 2**20
+_SMALL_BODY_S = 0.02
 
 
 class OverloadedError(UnavailableError):
@@ -65,11 +70,40 @@ class Admission:
         raise OverloadedError
 
 
-async def _admitted(request: Request) -> AsyncIterator[None]:
-    admission: Admission = request.app.state.admission
-    with admission.inside():
-        yield
+class Gate:
+    """ASGI middleware: what makes work is refused here, before anything is done for it."""
+
+    def __init__(self, app: ASGIApp, admission: Admission, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._admission = admission
+        self._routes = {route.path: route for route in routes if isinstance(route, Route)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._admission.inside())
+            except OverloadedError as error:
+                scope["route"] = route  # for the metrics
+                await _take_what_came(Headers(scope=scope), receive)
+                await answer(error)(scope, receive, send)
+                return
+            await self._app(scope, receive, send)
 
 
-ADMITTED: Any = Depends(_admitted)
-"""The dependency of a route that makes work; before its body is read."""
+async def _take_what_came(headers: Headers, receive: Receive) -> None:
+    """Take a small body that is here or nearly so: else the connection would have to be closed.
+
+    Under overload, new connections for every attempt would cost more than the refusals.
+    """
+    length = headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > _SMALL_BODY_BYTES or "expect" in headers:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SMALL_BODY_S):
+            while (await receive()).get("more_body", False):
+                pass

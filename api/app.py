@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import VERSION, docs, errors, health, history, metrics, routes, tracing
-from api.admission import Admission
+from api.admission import Admission, Gate
 from api.auth import Access
 from api.body import BodyLimit
 from api.database import Database
@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes; the last one is the outermost and sees every answer."""
+    app.add_middleware(Gate, admission=app.state.admission, routes=routes.router.routes)
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
     )

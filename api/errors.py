@@ -97,10 +97,15 @@ def problem(
     return JSONResponse({"detail": detail, "code": code}, status, headers)
 
 
+def answer(error: ApiError) -> JSONResponse:
+    """Return what a client is told of an error of ours."""
+    return problem(error.status, error.code, error.detail, error.headers)
+
+
 async def _answer(_: Request, error: Exception) -> JSONResponse:
     match error:
         case ApiError():
-            return problem(error.status, error.code, error.detail, error.headers)
+            return answer(error)
         case HTTPException():
             code = _HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
             return problem(error.status_code, code, str(error.detail), error.headers)
@@ -137,5 +142,5 @@ class UnexpectedErrors:
                 raise
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error("unexpected %s\n%s", type(error).__name__, stack)
-            answer = problem(500, "internal", "an unexpected error; it has been logged")
-            await answer(scope, receive, send)
+            told = problem(500, "internal", "an unexpected error; it has been logged")
+            await told(scope, receive, send)

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api import auth, requests
-from api.admission import ADMITTED
 from api.leaving import unless_left
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
@@ -25,7 +24,7 @@ router = APIRouter(
     prefix="/analyze",
     tags=["analyze"],
     responses=auth.PROBLEMS | _PROBLEMS,
-    dependencies=[auth.requires("analyze"), ADMITTED],
+    dependencies=[auth.requires("analyze")],
 )
 
 

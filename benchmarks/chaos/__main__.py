@@ -23,7 +23,7 @@ _INTERRUPTED = 130
 _NAMES = ", ".join(fault.name for fault in FAULTS)
 
 _Only = Annotated[str, typer.Option(help=f"faults to run, with commas between: {_NAMES}")]
-_Short = Annotated[bool, typer.Option("--short", help="hold each fault 3 s at most, as tests do")]
+_Short = Annotated[bool, typer.Option("--short", help="hold each fault 2 s at most, as tests do")]
 _Output = Annotated[
     Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
 ]

@@ -8,7 +8,7 @@ from benchmarks.chaos.result import RECOVERY_LIMIT_S, Result
 from benchmarks.chaos.system import System
 from export.hub_progress import Progress
 
-SHORT_HOLD_S = 3.0
+SHORT_HOLD_S = 2.0
 NO_SMALL_DISK = (
     "left out: a small disk for the spool needs root, or a system that lets users mount a tmpfs "
     "in a namespace of their own (unshare -rm)"

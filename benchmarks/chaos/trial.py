@@ -12,8 +12,8 @@ from benchmarks.chaos.result import RECOVERY_LIMIT_S, Result
 from benchmarks.chaos.system import CLIENT_LIMIT_S, System
 
 RATE_PER_S = 8.0
-_BEFORE_S = 1.0
-_AFTER_S = 1.0
+_BEFORE_S = 0.5
+_AFTER_S = 0.5
 _LOG_LIMIT_S = 30.0
 
 
