@@ -42,8 +42,11 @@ def best_stack(prepared: Prepared, say: Progress) -> Iterator[Stack]:
         f"NEUROSENSE_{branch.upper()}_CHECKPOINT": str(one.folder.absolute())
         for branch, one in prepared.checkpoints.items()
     }
-    precision = {"NEUROSENSE_PRECISION": prepared.precisions[BEST]}
-    with running_stack(prepared.state(BEST), checkpoints | precision) as stack:
+    variables = {
+        "NEUROSENSE_PRECISION": prepared.precisions[BEST],
+        "NEUROSENSE_MAX_CONCURRENT_REQUESTS": "256",  # what is measured may wait
+    }
+    with running_stack(prepared.state(BEST), checkpoints | variables) as stack:
         yield stack
 
 
