@@ -17,6 +17,11 @@ from api.transcripts import Cue
 
 MOST_S = 5.0
 _LEAST_CONFIDENCE = 0.3
+_CHANCE_S = 17.0
+"""Speech of so many seconds fits any transcript somewhere by chance: a correlation of 1 there, and
+of the square root of its share in a longer recording, is no evidence (test_alignment simulates
+it)."""
+
 _LEAST_GAIN = 0.05
 """By so much the correlation must rise before times are touched."""
 
@@ -47,9 +52,18 @@ def estimate(cues: Sequence[Cue], activity: Activity) -> Alignment:
     best, before = int(fits.argmax()), float(fits[most])
     confidence = float(np.clip(fits[best], 0, 1))
     offset_s, gain = (best - most) * FRAME_S, fits[best] - before
-    if confidence < _LEAST_CONFIDENCE or gain < _LEAST_GAIN or abs(offset_s) < _LEAST_OFFSET_S:
+    if (
+        confidence < _needed(len(heard) * FRAME_S)
+        or gain < _LEAST_GAIN
+        or abs(offset_s) < _LEAST_OFFSET_S
+    ):
         return _alignment("kept", 0.0, float(np.clip(before, 0, 1)), before)
     return _alignment("corrected", offset_s, confidence, before)
+
+
+def _needed(duration_s: float) -> float:
+    """Return the correlation that chance does not reach."""
+    return float(np.clip(np.sqrt(_CHANCE_S / max(duration_s, FRAME_S)), _LEAST_CONFIDENCE, 0.9))
 
 
 def apply(cues: Sequence[Cue], alignment: Alignment) -> list[Cue]:

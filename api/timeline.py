@@ -24,7 +24,8 @@ from api.schemas import Problem
 from api.service import Service, ServiceDep
 from api.settings import Settings
 from api.timeline_answers import Summary, Timeline, TimelineSegment
-from api.timeline_run import Event, Sent, run
+from api.timeline_run import Event, run
+from api.timeline_segments import Sent
 from api.tracing import span
 
 PATH = "/analyze/timeline"
