@@ -2,11 +2,17 @@
 
 Without one, every queue behind grows until each answer comes too late to be of use, and memory
 ends first.
+
+A place is one call of the models. A request with many items (a batch) has a place for each item
+that is at the models at the time, and its items wait for their turn instead of being refused.
+They share half of the places, so that the other half is left to requests with one item; and no
+such request has more than a quarter of the places, so that several get on side by side.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from typing import NoReturn
 
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
@@ -37,11 +43,16 @@ class Admission:
     A slow upload holds no place at the models: a request takes one when its body is there.
     """
 
-    def __init__(self, places: int, metrics: Metrics) -> None:
+    def __init__(self, places: int, metrics: Metrics, recordings: int = 1) -> None:
         self._places = places
         self._taken = 0
         self._inside = 0
+        self._recordings_left = recordings
+        self._freed = asyncio.Event()
+        self._turns = asyncio.Semaphore(max(1, places // 2))
         self._metrics = metrics
+        self.items_at_once = max(1, places // 4)
+        """How many items of one request may wait for their turn or have it."""
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -55,6 +66,17 @@ class Admission:
             self._inside -= 1
 
     @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Be one of the long recordings in work, from before the upload on, or OverloadedError."""
+        if self._recordings_left <= 0:
+            self._refuse()
+        self._recordings_left -= 1
+        try:
+            yield
+        finally:
+            self._recordings_left += 1
+
+    @contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place at the models, or raise OverloadedError."""
         if self._taken >= self._places:
@@ -64,8 +86,32 @@ class Admission:
             yield
         finally:
             self._taken -= 1
+            self._freed.set()
 
-    def _refuse(self) -> None:
+    @asynccontextmanager
+    async def turn(self, timeout_s: float) -> AsyncIterator[None]:
+        """Hold a place for an item once there is one; OverloadedError if there is none in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            self._refuse()
+        try:
+            await self._free_place(timeout_s)
+            with self.place():
+                yield
+        finally:
+            self._turns.release()
+
+    async def _free_place(self, timeout_s: float) -> None:
+        """Return when a place is free, or when the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._taken >= self._places:
+                    self._freed.clear()
+                    await self._freed.wait()
+
+    def _refuse(self) -> NoReturn:
         self._metrics.refused("overloaded")
         raise OverloadedError
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import VERSION, docs, errors, health, history, metrics, routes, tracing
+from api import VERSION, batch, docs, errors, health, history, metrics, routes, timeline, tracing
 from api.admission import Admission, Gate
 from api.auth import Access
 from api.body import BodyLimit
@@ -73,8 +73,10 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     )
     app.state.access = Access(chosen)
     app.state.metrics = Metrics()
-    app.state.admission = Admission(chosen.max_concurrent_requests, app.state.metrics)
-    for module in (health, routes, history, metrics, docs):
+    app.state.admission = Admission(
+        chosen.max_concurrent_requests, app.state.metrics, chosen.max_timelines
+    )
+    for module in (health, routes, batch, timeline, history, metrics, docs):
         app.include_router(module.router)
     errors.install(app)
     _add_middleware(app, chosen)
@@ -83,9 +85,13 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes; the last one is the outermost and sees every answer."""
-    app.add_middleware(Gate, admission=app.state.admission, routes=routes.router.routes)
+    work = [*routes.router.routes, *batch.router.routes, *timeline.router.routes]
+    app.add_middleware(Gate, admission=app.state.admission, routes=work)
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        timeout_s=settings.upload_timeout_s,
+        max_bytes_of={timeline.PATH: settings.max_timeline_body_bytes},
     )
     if settings.allowed_origins:
         app.add_middleware(

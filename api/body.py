@@ -6,6 +6,7 @@ and dropped for a while, and then the connection closes.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,18 +20,23 @@ _DRAIN_S = 10.0
 class BodyLimit:
     """ASGI middleware: reading a body raises TooLargeError or UploadTooSlowError.
 
-    The first beyond `max_bytes`, the second where not all has come `timeout_s` after its head.
+    The first beyond `max_bytes`, or what `max_bytes_of` has for the path; the second where not
+    all has come `timeout_s` after its head.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, timeout_s: float, max_bytes_of: Mapping[str, int]
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_bytes_of = max_bytes_of
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            exchange = _Exchange(scope, receive, send, self._max_bytes, self._timeout_s)
+            max_bytes = self._max_bytes_of.get(scope["path"], self._max_bytes)
+            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s)
             await self._app(scope, exchange.receive, exchange.send)
         else:
             await self._app(scope, receive, send)

@@ -27,13 +27,16 @@ CONNECTION: dict[str, Any] = {
 }
 _INSERT = """
     INSERT INTO emotion_logs (id, created_at, modality, top_emotion, confidence, all_scores,
-                              latency_ms, fusion_weights, degraded, models, input_text, request_id)
+                              latency_ms, fusion_weights, degraded, models, input_text, request_id,
+                              recording_id, start_s, end_s, speaker)
     SELECT id, created_at, modality, top_emotion, confidence, all_scores,
-           latency_ms, fusion_weights, NULLIF(degraded, 'null'), models, input_text, request_id
+           latency_ms, fusion_weights, NULLIF(degraded, 'null'), models, input_text, request_id,
+           recording_id, start_s, end_s, speaker
     FROM jsonb_to_recordset(%s) AS row (
         id uuid, created_at timestamptz, modality text, top_emotion text,
         confidence double precision, all_scores jsonb, latency_ms double precision,
-        fusion_weights jsonb, degraded jsonb, models jsonb, input_text text, request_id text)
+        fusion_weights jsonb, degraded jsonb, models jsonb, input_text text, request_id text,
+        recording_id uuid, start_s double precision, end_s double precision, speaker text)
     ON CONFLICT DO NOTHING
 """
 LARGEST_GROUP = 500

@@ -1,7 +1,8 @@
 """The fields of a form, and how long each may be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import IO
 
 from api.errors import TooLargeError
 
@@ -17,15 +18,24 @@ class FormField:
     is_file: bool = False
 
 
+Fields = list[tuple[str, FormField]]
+"""Each field's name and what it holds, in the order sent."""
+
 Form = dict[str, FormField]
+"""By name; of two with one name the last."""
 
 
 @dataclass(frozen=True)
 class FormLimits:
-    """The most bytes of a field, by name, and of any other field."""
+    """The most bytes of a field, by name, and of any other field; the most fields.
+
+    What comes in a field of `files` is written to its open file instead of being kept; multipart.
+    """
 
     max_bytes: Mapping[str, int]
     others_max_bytes: int
+    max_fields: int = 32
+    files: Mapping[str, IO[bytes]] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
         """Return the limit of a field."""

@@ -1,17 +1,18 @@
 """Puts a form's fields together while its bytes come, none longer than allowed."""
 
 import logging
+from typing import IO
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, QuerystringParser, parse_options_header
 
-from api.fields import URLENCODED, Form, FormField, FormLimits
+from api.errors import MalformedBodyError
+from api.fields import URLENCODED, Fields, FormField, FormLimits
 
 # It warns of every malformed form with what it holds: a way to fill our logs.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
-_MAX_FIELDS = 32
 _MAX_NAME_BYTES = 256
 _MAX_HEADERS = 8
 """Of a part; each may have 4 KiB."""
@@ -25,7 +26,7 @@ class FormReader:
     def __init__(self, media_type: str, boundary: bytes | None, limits: FormLimits) -> None:
         self._limits = limits
         self._quoted = media_type == URLENCODED
-        self._form: Form = {}
+        self._fields: Fields = []
         self._count = 0
         self._ended = False
         self._header_name = bytearray()
@@ -36,12 +37,12 @@ class FormReader:
         """Take the next bytes."""
         self._parser.write(piece)
 
-    def end(self) -> Form:
-        """Return the fields by name, the last of each; FormParserError if the form is cut off."""
+    def end(self) -> Fields:
+        """Return the fields; FormParserError if the form is cut off."""
         self._parser.finalize()
         if not self._ended:
             raise FormParserError("cut off")
-        return self._form
+        return self._fields
 
     def _quoted_parser(self) -> QuerystringParser:
         return QuerystringParser(
@@ -74,11 +75,14 @@ class FormReader:
 
     def _begin(self) -> None:
         self._count += 1
-        if self._count > _MAX_FIELDS:
-            raise FormParserError("too many fields")
+        if self._count > self._limits.max_fields:
+            detail = f"the form has more than {self._limits.max_fields} fields"
+            raise MalformedBodyError("malformed_body", detail)
         self._name = bytearray()
         self._value = bytearray()
+        self._value_bytes = 0
         self._max_value_bytes: int | None = None
+        self._file: IO[bytes] | None = None
         self._is_file = False
         self._headers: dict[bytes, bytes] = {}
 
@@ -90,9 +94,22 @@ class FormReader:
     def _add_to_value(self, data: bytes, start: int, end: int) -> None:
         if self._max_value_bytes is None:  # %41 is one byte: what it is now may be a third
             self._max_value_bytes = self._limits.of(self._plain_name()) * (3 if self._quoted else 1)
-        self._value += data[start:end]
-        if len(self._value) > self._max_value_bytes:
+            self._file = self._emptied_file()
+        self._value_bytes += end - start
+        if self._file is None:
+            self._value += data[start:end]
+        else:
+            self._file.write(data[start:end])
+        if self._value_bytes > self._max_value_bytes:
             raise self._limits.too_large(self._plain_name())
+
+    def _emptied_file(self) -> IO[bytes] | None:
+        """Return the file that this field is written to, None for a field that is kept."""
+        file = None if self._quoted else self._limits.files.get(self._plain_name())
+        if file is not None:  # of two fields with one name the last counts
+            file.seek(0)
+            file.truncate()
+        return file
 
     def _add_to_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -118,7 +135,7 @@ class FormReader:
         name, value = self._plain_name(), self._plain(bytes(self._value))
         if len(value) > self._limits.of(name):
             raise self._limits.too_large(name)
-        self._form[name] = FormField(value, self._is_file)
+        self._fields.append((name, FormField(value, self._is_file)))
         self._value = bytearray()
 
     def _set_ended(self) -> None:

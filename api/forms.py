@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from api.errors import MalformedBodyError, UnsupportedMediaTypeError
-from api.fields import MULTIPART, URLENCODED, Form, FormLimits
+from api.fields import MULTIPART, URLENCODED, Fields, Form, FormLimits
 from api.form_reader import FormReader
 
 JSON = "application/json"
@@ -41,7 +41,12 @@ def media_type(request: Request) -> str:
 
 
 async def read_form(request: Request, limits: FormLimits, *, also: str = "") -> Form:
-    """Return the fields of a form by name; of two with one name the last counts.
+    """Return the fields of a form by name; errors as `read_fields`."""
+    return dict(await read_fields(request, limits, also=also))
+
+
+async def read_fields(request: Request, limits: FormLimits, *, also: str = "") -> Fields:
+    """Return the fields of a form, in the order sent.
 
     Raises:
         UnsupportedMediaTypeError: the body is no form; `also` names what else is taken.
@@ -52,14 +57,14 @@ async def read_form(request: Request, limits: FormLimits, *, also: str = "") -> 
     reader: FormReader | None = None
     async for pieces in read_body(request):
         if kind.media not in (URLENCODED, MULTIPART):
-            raise _not_a_form(also)
+            raise not_a_form(also)
         reader = reader or _opened(kind, limits)
         # In a thread: 25 MB of unlucky bytes would hold up every other request.
         await asyncio.to_thread(_write, reader, pieces)
     if reader is None:
         if kind.media not in ("", URLENCODED, MULTIPART):
-            raise _not_a_form(also)
-        return parse_form(request.headers["content-type"], b"", limits) if kind.media else {}
+            raise not_a_form(also)
+        return _end(_opened(kind, limits)) if kind.media else []
     return await asyncio.to_thread(_end, reader)
 
 
@@ -81,10 +86,10 @@ async def read_body(request: Request) -> AsyncIterator[bytes]:
 
 
 def parse_form(content_type: str, body: bytes, limits: FormLimits) -> Form:
-    """Return the fields of a whole body; errors as `read_form`."""
+    """Return the fields of a whole body by name; errors as `read_fields`."""
     reader = _opened(ContentType.parse(content_type), limits)
     _write(reader, body)
-    return _end(reader)
+    return dict(_end(reader))
 
 
 def _opened(kind: ContentType, limits: FormLimits) -> FormReader:
@@ -101,7 +106,7 @@ def _write(reader: FormReader, piece: bytes) -> None:
         raise _malformed("the form cannot be parsed") from None
 
 
-def _end(reader: FormReader) -> Form:
+def _end(reader: FormReader) -> Fields:
     try:
         return reader.end()
     except FormParserError:
@@ -112,6 +117,7 @@ def _malformed(detail: str) -> MalformedBodyError:
     return MalformedBodyError("malformed_body", detail)
 
 
-def _not_a_form(also: str) -> UnsupportedMediaTypeError:
+def not_a_form(also: str) -> UnsupportedMediaTypeError:
+    """Return the error of a body that is no form."""
     taken = ", ".join(filter(None, (MULTIPART, URLENCODED, also)))
     return UnsupportedMediaTypeError("unsupported_media_type", f"send the body as {taken}")

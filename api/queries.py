@@ -15,7 +15,7 @@ _STATEMENT_TIMEOUT_MS = 5000
 
 _PAGE = """
     SELECT id, created_at, modality, top_emotion, confidence, all_scores, latency_ms,
-           fusion_weights, degraded, models, request_id
+           fusion_weights, degraded, models, request_id, recording_id, start_s, end_s
     FROM emotion_logs
     WHERE {conditions}
     ORDER BY created_at DESC, id DESC

@@ -25,6 +25,9 @@ class Record(BaseModel):
     degraded: Degraded | None
     models: dict[Literal["text", "audio"], ModelInfo]
     request_id: str | None
+    recording_id: UUID | None = Field(description="of a segment: its recording's prediction")
+    start_s: float | None = Field(description="where it begins in the recording")
+    end_s: float | None = Field(description="and where it ends")
 
     @field_validator("all_scores")
     @classmethod

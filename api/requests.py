@@ -48,7 +48,7 @@ async def read_text(request: Request, settings: Settings) -> Asked:
     if media_type(request) == JSON:
         text: bytes | None = await _text_of_json(request, settings.max_text_bytes)
     else:
-        form = await read_form(request, _limits(settings), also=JSON)
+        form = await read_form(request, limits_of(settings), also=JSON)
         text = form["text"].value if "text" in form else None
     if text is None:
         raise InputError("text_missing", "the field `text` is missing")
@@ -57,7 +57,7 @@ async def read_text(request: Request, settings: Settings) -> Asked:
 
 async def read_audio(request: Request, settings: Settings) -> Asked:
     """Read the body of /analyze/audio, a form."""
-    audio = _upload(await read_form(request, _limits(settings)))
+    audio = _upload(await read_form(request, limits_of(settings)))
     if audio is None:
         raise InputError("audio_missing", "the file field `audio` is missing")
     return Asked(None, audio, settings.text_weight)
@@ -65,10 +65,10 @@ async def read_audio(request: Request, settings: Settings) -> Asked:
 
 async def read_multimodal(request: Request, settings: Settings) -> Asked:
     """Read the body of /analyze/multimodal, a form. A field left empty was not sent."""
-    form = await read_form(request, _limits(settings))
+    form = await read_form(request, limits_of(settings))
     text = form.get("text", FormField(b"")).value or None
     audio = _upload(form)
-    weight = _weight(form.get("text_weight", FormField(b"")).value, settings.text_weight)
+    weight = weight_of(form.get("text_weight", FormField(b"")).value, settings.text_weight)
     if text is None and audio is None:
         raise InputError("nothing_to_analyze", "send `text`, `audio` or both")
     return Asked(text, audio, weight)
@@ -86,9 +86,10 @@ AUDIO_OPENAPI = body_of(AudioBody, MULTIPART)
 MULTIMODAL_OPENAPI = body_of(MultimodalBody, MULTIPART, URLENCODED)
 
 
-def _limits(settings: Settings) -> FormLimits:
+def limits_of(settings: Settings, max_fields: int = 32) -> FormLimits:
+    """Return how long the fields of a form may be."""
     ours = {"text": settings.max_text_bytes, "audio": settings.max_upload_bytes}
-    return FormLimits(ours, others_max_bytes=settings.max_text_bytes)
+    return FormLimits(ours, settings.max_text_bytes, max_fields)
 
 
 async def _text_of_json(request: Request, max_bytes: int) -> bytes:
@@ -123,7 +124,8 @@ def _upload(form: Form) -> bytes | None:
     return field.value if field.value or field.is_file else None
 
 
-def _weight(raw: bytes, default: float) -> float:
+def weight_of(raw: bytes, default: float) -> float:
+    """Return the weight of the text that a form says, or the default for none."""
     if not raw.strip():
         return default
     try:

@@ -11,7 +11,7 @@ from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
 from api.tracing import span
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed"},
     408: {"model": Problem, "description": "The body did not arrive in time"},
     413: {"model": Problem, "description": "The body, the text or the recording is too large"},
@@ -23,7 +23,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(
     prefix="/analyze",
     tags=["analyze"],
-    responses=auth.PROBLEMS | _PROBLEMS,
+    responses=auth.PROBLEMS | PROBLEMS,
     dependencies=[auth.requires("analyze")],
 )
 

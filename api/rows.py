@@ -1,11 +1,25 @@
 """A prediction as a row of the log."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from api.models import Branch
 from api.schemas import Answer
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where in a long recording it was, None for what is of none."""
+
+    recording_id: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    speaker: str | None = None
+
+
+NO_PART = Part()
 
 Row = dict[str, Any]
 """By column of `emotion_logs`, each value as JSON holds it."""
@@ -18,6 +32,7 @@ def to_row(
     fusion_weights: Mapping[Branch, float],
     input_text: str | None,
     request_id: str | None,
+    part: Part = NO_PART,
 ) -> Row:
     """Return an answer's row.
 
@@ -28,6 +43,12 @@ def to_row(
     return {name: plain[name] for name in (*copied, "degraded", "models")} | {
         "created_at": datetime.now(UTC).isoformat(),
         "fusion_weights": dict(fusion_weights),
-        "input_text": None if input_text is None else input_text.replace("\0", _NUL_STAND_IN),
+        "input_text": _storable(input_text),
         "request_id": request_id,
+        **vars(part),
+        "speaker": _storable(part.speaker),
     }
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text.replace("\0", _NUL_STAND_IN)

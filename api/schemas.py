@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-Modality = Literal["text", "audio", "multimodal_fused", "text_only", "audio_only"]
+Modality = Literal["text", "audio", "multimodal_fused", "text_only", "audio_only", "timeline"]
 
 _TEXT_MODEL: dict[str, JsonValue] = {
     "name": "neurosense-starter-text",

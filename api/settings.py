@@ -100,6 +100,22 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(
         2**20, ge=1, le=2**26, description="longest text in UTF-8 bytes, 1 to 67108864"
     )
+    max_batch_items: int = Field(
+        64, ge=1, le=1000, description="texts or recordings in one batch at most, 1 to 1000"
+    )
+    max_timelines: int = Field(
+        2, ge=1, le=1000, description="long recordings in work at once, more get 503; 1 to 1000"
+    )
+    max_timeline_seconds: float = Field(
+        7200.0, gt=0, le=86_400, description="longest long recording in seconds, up to 86400"
+    )
+    max_timeline_bytes: int = Field(
+        512 * 2**20,
+        ge=1,
+        le=2**34,
+        description="longest long recording in bytes, 1 to 17179869184; it waits in a file in "
+        "NEUROSENSE_SPOOL_DIR, and its samples in another one, 115 MB an hour",
+    )
     max_concurrent_requests: int = Field(
         16,
         ge=1,
@@ -139,6 +155,11 @@ class Settings(BaseSettings):
     def max_body_bytes(self) -> int:
         r"""The longest request body: a recording, a text as JSON's \uXXXX, and the framing."""
         return self.max_upload_bytes + 6 * self.max_text_bytes + 2**16
+
+    @property
+    def max_timeline_body_bytes(self) -> int:
+        """The longest body of /analyze/timeline: a recording, its transcript, and the framing."""
+        return self.max_timeline_bytes + 2 * self.max_text_bytes + 2**16
 
     @property
     def allowed_origins(self) -> list[str]:

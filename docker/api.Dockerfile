@@ -11,7 +11,10 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin neur
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint
-COPY ensemble/__init__.py ensemble/labels.py ensemble/
+COPY ensemble/__init__.py ensemble/labels.py ensemble/errors.py ensemble/worker_process.py ensemble/
+# The process that decodes long recordings.
+COPY ensemble/recording.py ensemble/recording_worker.py ensemble/decoding_worker.py ensemble/
+COPY ensemble/audio.py ensemble/containers.py ensemble/
 COPY api api
 # For a volume, since they outlive the container: the API keys, and rows that wait for PostgreSQL.
 RUN install -d -o 10001 -m 700 /var/lib/neurosense

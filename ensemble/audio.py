@@ -4,7 +4,8 @@ Decoding stops as soon as a limit is passed, so that a small file which unpacks 
 costs no more than the longest clip allowed.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def decode(encoded: bytes, limits: Limits | None = None) -> _Samples:
             f"the recording has {len(encoded)} bytes, at most {limits.max_bytes} are taken",
         )
     with open_recording(encoded) as recording:
-        mono = _mono(recording, limits)
+        mono = np.concatenate([np.zeros(0, np.float32), *_mono_blocks(recording, limits)])
     return _checked(_resampled(mono, recording.rate_hz))
 
 
@@ -75,8 +76,18 @@ def padded(decoded: Sequence[_Samples]) -> dict[str, npt.NDArray[Any]]:
     return {"samples": samples, "length": lengths[:, None]}
 
 
-def _mono(recording: Recording, limits: Limits) -> _Samples:
-    """Return the mean of the channels [frames], decoding no further than allowed."""
+def resampled_blocks(recording: Recording, limits: Limits) -> Iterator[_Samples]:
+    """Yield mono samples [n] at 16 kHz of any length, block by block; errors as `decode`."""
+    blocks = _mono_blocks(recording, limits)
+    first = next(blocks, np.zeros(0, np.float32))  # only then it is known that the rate is one
+    stream = soxr.ResampleStream(recording.rate_hz, SAMPLE_RATE_HZ, 1, quality="HQ")
+    for block in itertools.chain([first], blocks):
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _mono_blocks(recording: Recording, limits: Limits) -> Iterator[_Samples]:
+    """Yield the mean of the channels [frames], decoding no further than allowed."""
     if not 0 < recording.rate_hz <= _MAX_RATE_HZ:
         raise InputError("audio_undecodable", f"{recording.rate_hz} Hz is no sample rate")
     if recording.channels > limits.max_channels:
@@ -85,17 +96,15 @@ def _mono(recording: Recording, limits: Limits) -> _Samples:
             f"the recording has {recording.channels} channels, "
             f"at most {limits.max_channels} are taken",
         )
-    parts: list[_Samples] = [np.zeros(0, np.float32)]
     frames = 0
     for block in recording.blocks:
-        parts.append(block.mean(axis=1, dtype=np.float32))
+        yield block.mean(axis=1, dtype=np.float32)
         frames += len(block)
         if frames > limits.max_seconds * recording.rate_hz:
             raise InputError(
                 "audio_too_long",
                 f"the recording is longer than {limits.max_seconds:g} s, the most for one clip",
             )
-    return np.concatenate(parts)
 
 
 def _resampled(mono: _Samples, rate_hz: int) -> _Samples:

@@ -9,6 +9,7 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import av
 import av.error
@@ -35,32 +36,45 @@ class Recording:
     blocks: Iterator[npt.NDArray[np.float32]]
 
 
+def open_recording(encoded: bytes) -> contextlib.AbstractContextManager[Recording]:
+    """Open a recording in memory; errors as `open_file`."""
+    return open_file(io.BytesIO(encoded))
+
+
 @contextlib.contextmanager
-def open_recording(encoded: bytes) -> Iterator[Recording]:
+def open_file(encoded: BinaryIO) -> Iterator[Recording]:
     """Open a recording; InputError audio_undecodable, there or while its blocks are read."""
+    missing = _missing_of_riff(encoded)
     try:
-        file = soundfile.SoundFile(io.BytesIO(encoded))
+        file = soundfile.SoundFile(encoded)
     except soundfile.LibsndfileError:
+        encoded.seek(0)
         with _open_with_ffmpeg(encoded) as recording:
             yield recording
         return
-    _check_riff_size(encoded)
     try:
         with file:
+            if missing:
+                raise InputError("audio_undecodable", missing)
             yield Recording(file.samplerate, file.channels, _soundfile_blocks(file))
     except soundfile.LibsndfileError:
         raise InputError("audio_undecodable", "the recording is damaged or cut off") from None
 
 
-def _check_riff_size(encoded: bytes) -> None:
-    """Refuse a WAV with less data than it announces; libsndfile would read what is there."""
-    announced = int.from_bytes(encoded[4:8], "little") + 8
+def _missing_of_riff(encoded: BinaryIO) -> str:
+    """Say what is missing of a WAV with less data than it announces, "" for nothing.
+
+    libsndfile would read what is there.
+    """
+    size = encoded.seek(0, io.SEEK_END)
+    encoded.seek(0)
+    head = encoded.read(8)
+    encoded.seek(0)
+    announced = int.from_bytes(head[4:], "little") + 8
     # A recorder that writes to a pipe leaves a size of 0 or near the largest number.
-    if encoded[:4] == b"RIFF" and len(encoded) < announced < 2**31 - 2**12:
-        raise InputError(
-            "audio_undecodable",
-            f"the WAV file is cut off: {len(encoded)} of {announced} bytes arrived",
-        )
+    if head[:4] == b"RIFF" and size < announced < 2**31 - 2**12:
+        return f"the WAV file is cut off: {size} of {announced} bytes arrived"
+    return ""
 
 
 def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
@@ -70,9 +84,9 @@ def _soundfile_blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.floa
 
 
 @contextlib.contextmanager
-def _open_with_ffmpeg(encoded: bytes) -> Iterator[Recording]:
+def _open_with_ffmpeg(encoded: BinaryIO) -> Iterator[Recording]:
     try:
-        with av.open(io.BytesIO(encoded), options=_FFMPEG_OPTIONS, metadata_errors="ignore") as box:
+        with av.open(encoded, options=_FFMPEG_OPTIONS, metadata_errors="ignore") as box:
             if not box.streams.audio:
                 raise InputError("audio_undecodable", "the file holds no audio")
             frames = box.decode(box.streams.audio[0])

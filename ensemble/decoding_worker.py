@@ -31,10 +31,10 @@ Decode = Callable[[bytes, Limits], npt.NDArray[np.float32]]
 def serve(decode: Decode) -> None:
     """Answer until the parent closes its end; argv is socket, parent, memory and Limits as JSON."""
     socket_number, parent_id, memory_bytes, limits = (json.loads(word) for word in sys.argv[1:])
-    _restrict(parent_id, memory_bytes)
+    restrict(parent_id, memory_bytes)
     with Connection(socket_number) as connection:
         connection.send_bytes(READY)
-        _go_silent()
+        go_silent()
         try:
             while True:
                 connection.send_bytes(_answer(connection.recv_bytes(), Limits(**limits), decode))
@@ -52,7 +52,8 @@ def _answer(encoded: bytes, limits: Limits, decode: Decode) -> bytes:
         os._exit(1)
 
 
-def _restrict(parent_id: int, memory_bytes: int) -> None:
+def restrict(parent_id: int, memory_bytes: int) -> None:
+    """End with the parent, take no more memory than this, write no file."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_id:
         os._exit(1)  # it ended before the line above
@@ -62,7 +63,7 @@ def _restrict(parent_id: int, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def _go_silent() -> None:
+def go_silent() -> None:
     """Keep what the libraries say about a user's file out of the logs."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

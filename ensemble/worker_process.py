@@ -25,8 +25,13 @@ class WorkerProcess:
     It first sends `ready`; then it gets and sends one message at a time.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], ready: bytes) -> None:
-        """Start it and return at once; it takes a while to import what it needs."""
+    def __init__(
+        self, module: str, arguments: Sequence[str], ready: bytes, files: Sequence[int] = ()
+    ) -> None:
+        """Start it and return at once; it takes a while to import what it needs.
+
+        It also gets the open `files`, under the same descriptors.
+        """
         self._awaited: bytes | None = ready
         self._connection, theirs = Pipe()
         with theirs:
@@ -34,7 +39,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 [_python(), "-m", module, str(socket_number), str(os.getpid()), *arguments],
                 stdin=subprocess.DEVNULL,
-                pass_fds=[socket_number],
+                pass_fds=[socket_number, *files],
                 cwd=_PACKAGES,
                 env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
@@ -56,6 +61,10 @@ class WorkerProcess:
         with self._killed_after(timeout_s):
             self._connection.send_bytes(message)
             return self._connection.recv_bytes(max_answer_bytes)
+
+    def kill(self) -> None:
+        """Kill it; whoever waits for it learns that it died."""
+        self._process.kill()
 
     def close(self) -> int:
         """End it; nothing of it stays. Returns its exit code, a signal's as a negative number."""

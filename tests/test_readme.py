@@ -30,6 +30,10 @@ def assert_same(given: Any, shown: Any, where: str = "answer") -> None:
         assert list(given) == list(shown), where
         for key in set(shown) - CHANGING:
             assert_same(given[key], shown[key], f"{where}.{key}")
+    elif isinstance(shown, list):
+        assert isinstance(given, list)
+        for one, other in zip(given, shown, strict=True):
+            assert_same(one, other, f"{where}[]")
     elif isinstance(shown, float):
         assert given == pytest.approx(shown, abs=6e-4), where
     else:

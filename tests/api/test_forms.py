@@ -1,3 +1,4 @@
+import io
 import random
 import tracemalloc
 
@@ -128,7 +129,7 @@ def test_pieces_of_any_size_make_the_same_form(size: int) -> None:
     reader = FormReader(kind.media, kind.boundary, LIMITS)
     for start in range(0, len(BODY), size):
         reader.write(BODY[start : start + size])
-    assert reader.end() == parse_form(MULTIPART, BODY, LIMITS)
+    assert dict(reader.end()) == parse_form(MULTIPART, BODY, LIMITS)
 
 
 def test_whatever_comes_is_parsed_or_malformed() -> None:
@@ -143,3 +144,15 @@ def test_whatever_comes_is_parsed_or_malformed() -> None:
         except MalformedBodyError:
             continue
     assert 0 < parsed < 2000
+
+
+def test_a_field_may_go_to_a_file() -> None:
+    file = io.BytesIO(b"what was there before")
+    limits = FormLimits({"audio": 5000}, 1000, files={"audio": file})
+    first = BODY.replace(b"--b--\r\n", b"") + BODY.replace(b"\xff", b"\xfe!")
+    form = parse_form(MULTIPART, first, limits)
+    assert form["audio"] == FormField(b"", is_file=True)
+    assert form["text"].value == "hé".encode()
+    assert file.getvalue() == b"\0\r\n--\xfe!"  # the last one, whole
+    with pytest.raises(TooLargeError):
+        parse_form(MULTIPART, PART % b"audio" + b"y" * 5001 + b"\r\n--b--\r\n", limits)

@@ -35,6 +35,8 @@ def test_a_record_is_the_answer(client: httpx.Client) -> None:
     found = get(client, "/predictions")
     assert found["next_cursor"] is None
     for record, answer in zip(found["predictions"], reversed(answers), strict=True):
+        of_recordings = {record.pop(name) for name in ("recording_id", "start_s", "end_s")}
+        assert of_recordings == {None}
         for name in set(record) - {"created_at", "request_id"}:
             assert record[name] == answer[name], name
         assert "input_text" not in record

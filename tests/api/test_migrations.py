@@ -47,6 +47,10 @@ def test_from_blank_and_again(database_url: str) -> None:
         "models": ("jsonb", "NO"),
         "input_text": ("text", "YES"),
         "request_id": ("text", "YES"),
+        "recording_id": ("uuid", "YES"),
+        "start_s": ("double precision", "YES"),
+        "end_s": ("double precision", "YES"),
+        "speaker": ("text", "YES"),
     }
 
 

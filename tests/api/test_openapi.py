@@ -16,12 +16,13 @@ def test_endpoints_bodies_and_errors_are_there() -> None:
     paths = _file()["paths"]
     assert set(paths) == {
         "/", "/health", "/health/live", "/health/ready",
-        "/analyze/text", "/analyze/audio", "/analyze/multimodal",
+        "/analyze/text", "/analyze/audio", "/analyze/multimodal", "/analyze/batch",
+        "/analyze/timeline",
         "/predictions", "/predictions/{prediction}", "/stats",
     }  # fmt: skip
     text = paths["/analyze/text"]["post"]
     assert "application/json" in text["requestBody"]["content"]
-    for path in ("text", "audio", "multimodal"):
+    for path in ("text", "audio", "multimodal", "batch", "timeline"):
         operation = paths[f"/analyze/{path}"]["post"]
         assert set(operation["responses"]) == {
             "200", "400", "401", "403", "408", "413", "415", "422", "429", "503", "504",

@@ -1,0 +1,77 @@
+"""A long recording's samples, on the disk: what is in memory is a piece at a time."""
+
+import asyncio
+import io
+import os
+import wave
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from api.errors import InputError
+from api.speech import SpeechDetector
+from ensemble.errors import InputError as RecordingError
+from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
+
+_BYTES_PER_S = 2 * SAMPLE_RATE_HZ
+
+
+class Sound:
+    """16 kHz mono samples in a file without a name, and where somebody speaks in them.
+
+    Read by `read`, to be called until it returns False; `close` it in any case.
+    """
+
+    def __init__(self, encoded: IO[bytes], folder: Path, limits: RecordingLimits) -> None:
+        """Start a process that decodes an open file."""
+        self._samples = TemporaryFile(dir=folder)  # noqa: SIM115  closed by `close`
+        self._bytes = 0
+        self.speech = SpeechDetector()
+        try:
+            os.lseek(encoded.fileno(), 0, os.SEEK_SET)
+            self._process = RecordingProcess(encoded.fileno(), limits)
+        except BaseException:
+            self._samples.close()
+            raise
+
+    @property
+    def duration_s(self) -> float:
+        """How much of it is there."""
+        return self._bytes / _BYTES_PER_S
+
+    async def read(self) -> bool:
+        """Decode a piece and look for speech in it; False after the last one.
+
+        Raises:
+            InputError: as `RecordingProcess.next_piece`.
+        """
+        try:
+            return await asyncio.to_thread(self._read)
+        except RecordingError as error:
+            raise InputError(error.code, error.detail) from None
+
+    def wav(self, start_s: float, end_s: float) -> bytes:
+        """Return a part as a WAV file."""
+        start, end = (2 * round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
+        return _wav(os.pread(self._samples.fileno(), end - start, start))
+
+    def close(self) -> None:
+        """End the process and drop the samples."""
+        self._process.close()
+        self._samples.close()
+
+    def _read(self) -> bool:
+        piece = self._process.next_piece()
+        self._samples.write(piece)
+        self._samples.flush()
+        self._bytes += len(piece)
+        self.speech.hear(piece)
+        return bool(piece)
+
+
+def _wav(samples: bytes) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setparams((1, 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
+        written.writeframes(samples)
+    return file.getvalue()

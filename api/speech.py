@@ -1,0 +1,66 @@
+"""Where somebody speaks: WebRTC's voice activity detector, and the segments that follow from it.
+
+It needs no model file and no time to speak of; Silero's, which is better in noise, would bring
+torch into the service.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import webrtcvad
+
+from api.transcripts import Cue
+from ensemble.recording import SAMPLE_RATE_HZ
+
+FRAME_S = 0.03
+_FRAME_BYTES = int(FRAME_S * SAMPLE_RATE_HZ) * 2
+_AGGRESSIVENESS = 2
+"""0 to 3: the higher, the less is speech."""
+
+_LONGEST_PAUSE_S = 0.45
+_SHORTEST_SPEECH_S = 0.3
+_MARGIN_S = 0.12
+
+Activity = npt.NDArray[np.uint8]
+"""1 where somebody speaks [frames of `FRAME_S`]."""
+
+
+class SpeechDetector:
+    """Gets a recording's 16-bit samples piece by piece."""
+
+    def __init__(self) -> None:
+        self._detector = webrtcvad.Vad(_AGGRESSIVENESS)
+        self._rest = b""
+        self._found = bytearray()
+
+    def hear(self, samples: bytes) -> None:
+        """Take the next samples."""
+        heard = self._rest + samples
+        whole = len(heard) - len(heard) % _FRAME_BYTES
+        for start in range(0, whole, _FRAME_BYTES):
+            frame = heard[start : start + _FRAME_BYTES]
+            self._found.append(self._detector.is_speech(frame, SAMPLE_RATE_HZ))
+        self._rest = heard[whole:]
+
+    def activity(self) -> Activity:
+        """Return what was found in the whole frames so far."""
+        return np.frombuffer(bytes(self._found), dtype=np.uint8)
+
+
+def segments(activity: Activity, duration_s: float) -> list[Cue]:
+    """Return the stretches of speech, without what is too short for a syllable."""
+    found: list[tuple[float, float]] = []
+    for start_s, end_s in _runs(activity):
+        if found and start_s - found[-1][1] <= _LONGEST_PAUSE_S:
+            found[-1] = (found[-1][0], end_s)
+        else:
+            found.append((start_s, end_s))
+    return [
+        Cue(max(0.0, start_s - _MARGIN_S), min(duration_s, end_s + _MARGIN_S))
+        for start_s, end_s in found
+        if end_s - start_s >= _SHORTEST_SPEECH_S
+    ]
+
+
+def _runs(activity: Activity) -> list[tuple[float, float]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], activity, [0]]).astype(np.int8)))
+    return [(float(start), float(end)) for start, end in edges.reshape(-1, 2) * FRAME_S]

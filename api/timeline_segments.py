@@ -1,0 +1,124 @@
+"""A long recording's segments at the models, some at a time, and what they come to."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import IO, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.alignment import Alignment
+from api.errors import ApiError
+from api.models import Asked, Branch
+from api.request_id import current_request_id
+from api.rows import Part, Row, to_row
+from api.schemas import Answer, Problem
+from api.service import Service
+from api.sound import Sound
+from api.timeline_answers import Summary, TimelineSegment, by_speaker, strongest_shifts, together
+from api.transcripts import Cue
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What to analyse; `cues` is None without a transcript."""
+
+    audio: IO[bytes]
+    cues: Sequence[Cue] | None
+    repairs: Sequence[str]
+    align: bool
+    text_weight: float
+    started_s: float
+
+
+class Progress(BaseModel):
+    """How far it is."""
+
+    stage: Literal["decoding", "analysing"]
+    done: float = Field(description="seconds that are decoded, or segments that are analysed")
+    total: int | None = Field(description="segments in all; unknown while decoding")
+
+
+class Recording:
+    """Its segments at the models, so many at once as one request may."""
+
+    def __init__(self, service: Service, sent: Sent, sound: Sound, identity: UUID) -> None:
+        self._service = service
+        self._sent = sent
+        self._sound = sound
+        self._id = identity
+        self._done: list[TimelineSegment] = []
+        self._error: ApiError | None = None
+
+    async def segments(
+        self, cues: Sequence[Cue]
+    ) -> AsyncGenerator[TimelineSegment | Progress, None]:
+        """Yield each segment when it and those before it are there, and the progress."""
+        under_way: list[asyncio.Task[TimelineSegment]] = []
+        waiting = enumerate(cues)
+        try:
+            while len(self._done) < len(cues):
+                while len(under_way) < self._service.admission.items_at_once:
+                    if (one := next(waiting, None)) is None:
+                        break
+                    under_way.append(asyncio.create_task(self._segment(*one)))
+                self._done.append(await under_way[0])
+                del under_way[0]
+                yield self._done[-1]
+                yield Progress(stage="analysing", done=len(self._done), total=len(cues))
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def summary(self, aligned: Alignment, repairs: list[str]) -> Summary:
+        """Return what the segments come to; its row is durable then."""
+        if self._error is not None and not any(one.result for one in self._done):
+            raise self._error
+        summary = Summary(
+            id=self._id,
+            duration_s=self._sound.duration_s,
+            overall=together(self._done),
+            speakers=by_speaker(self._done),
+            shifts=strongest_shifts(self._done),
+            alignment=aligned,
+            repairs=repairs,
+            failed=sum(one.error is not None for one in self._done),
+            latency_ms=(time.perf_counter() - self._sent.started_s) * 1000,
+        )
+        await self._service.log.write(self._row(summary))
+        return summary
+
+    async def _segment(self, number: int, cue: Cue) -> TimelineSegment:
+        clip = await asyncio.to_thread(self._sound.wav, cue.start_s, cue.end_s)
+        text = None if cue.text is None else cue.text.encode("utf-8", "replace")
+        asked = Asked(text, clip, self._sent.text_weight)
+        found = TimelineSegment(
+            number=number, start=cue.start_s, end=cue.end_s, text=cue.text, speaker=cue.speaker,
+            result=None, error=None,
+        )  # fmt: skip
+        try:
+            part = Part(str(self._id), cue.start_s, cue.end_s, cue.speaker)
+            return found.model_copy(update={"result": await self._service.segment(asked, part)})
+        except ApiError as error:
+            self._error = error
+            problem = Problem(detail=error.detail, code=error.code)
+            return found.model_copy(update={"error": problem})
+
+    def _row(self, summary: Summary) -> Row:
+        results = [one.result for one in self._done if one.result]
+        answer = Answer(
+            id=self._id,
+            modality="timeline",
+            **summary.overall.model_dump(),
+            latency_ms=summary.latency_ms,
+            models={name: model for one in results for name, model in one.models.items()},
+            degraded=None,
+            warnings=[],
+        )
+        weight = self._sent.text_weight if "text" in answer.models else 0.0
+        part = Part(start_s=0.0, end_s=summary.duration_s)
+        weights: dict[Branch, float] = {"text": weight, "audio": round(1 - weight, 12)}
+        return to_row(answer, weights, None, current_request_id(), part)
