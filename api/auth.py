@@ -63,7 +63,7 @@ class Access:
             KeysError: the file is broken, or the API would be reached from elsewhere without keys.
         """
         try:
-            self._keys = Keyring(settings.api_keys_file, settings.page_key)
+            self._keys = Keyring(settings.api_keys_file, settings.page_key, settings.ui_monitor)
         except OSError as error:
             raise KeysError(f"the file of API keys cannot be read: {error}") from None
         self._limit = RateLimit(settings.rate_limit_per_minute)

@@ -43,6 +43,9 @@ def _written_out(value: str) -> str:
 _Time = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Since = Annotated[_Time | None, Query(description="from then on, ISO 8601 with its zone")]
 Until = Annotated[_Time | None, Query(description="before then, ISO 8601 with its zone")]
+Emotion = Annotated[str | None, Query(description="the top emotion, such as JOY")]
+Version = Annotated[str | None, Query(max_length=100, pattern=r"^[ -~]*$")]
+Lacking = Annotated[bool | None, Query(description="only those that (don't) lack one")]
 
 
 @router.get("/predictions", dependencies=[auth.requires("read")])
@@ -50,18 +53,15 @@ async def predictions(
     service: ServiceDep,
     since: Since = None,
     until: Until = None,
-    emotion: Annotated[str | None, Query(description="the top emotion, such as JOY")] = None,
+    emotion: Emotion = None,
     modality: Modality | None = None,
-    model_version: Annotated[str | None, Query(max_length=100, pattern=r"^[ -~]*$")] = None,
-    degraded: Annotated[bool | None, Query(description="only those that (don't) lack one")] = None,
+    model_version: Version = None,
+    degraded: Lacking = None,
     limit: Annotated[int, Query(ge=1, le=_LARGEST_PAGE)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> Page:
     """List predictions, the newest first; those that still wait in a spool are not among them."""
-    if emotion is not None and emotion.lower() not in EMOTIONS:
-        raise InputError("emotion_unknown", f"emotion is one of {', '.join(EMOTIONS).upper()}")
-    name = None if emotion is None else emotion.upper()
-    wanted = queries.Wanted(since, until, name, modality, model_version, degraded)
+    wanted = queries.Wanted(since, until, _known(emotion), modality, model_version, degraded)
     after = None if cursor is None else _parsed(cursor)
     rows = await _asked(service, lambda c: queries.page(c, wanted, after, limit + 1))
     records = [Record.model_validate(row) for row in rows[:limit]]
@@ -70,7 +70,14 @@ async def predictions(
 
 @router.get("/stats", dependencies=[auth.requires("read")])
 async def stats(
-    service: ServiceDep, since: Since = None, until: Until = None, bucket: Bucket = "day"
+    service: ServiceDep,
+    since: Since = None,
+    until: Until = None,
+    bucket: Bucket = "day",
+    emotion: Emotion = None,
+    modality: Modality | None = None,
+    model_version: Version = None,
+    degraded: Lacking = None,
 ) -> Stats:
     """Count predictions, as a whole and over time; the last seven days unless told."""
     end = until or datetime.now(UTC)
@@ -80,7 +87,8 @@ async def stats(
     if (end - start) / _STEP[bucket] > _MOST_SLICES:
         detail = f"at most {_MOST_SLICES} slices: shorten the time, or take a longer bucket"
         raise InputError("time_too_long", detail)
-    whole, slices = await _asked(service, lambda c: queries.statistics(c, start, end, bucket))
+    wanted = queries.Wanted(start, end, _known(emotion), modality, model_version, degraded)
+    whole, slices = await _asked(service, lambda c: queries.statistics(c, wanted, bucket))
     return Stats.of(whole, since=start, until=end, bucket=bucket, over_time=slices)
 
 
@@ -99,6 +107,13 @@ async def forget(service: ServiceDep, prediction: UUID) -> None:
             "log_unavailable", "the prediction may still wait for the database: ask again later"
         )
     raise NotFoundError("not_found", "there is no such prediction")
+
+
+def _known(emotion: str | None) -> str | None:
+    """Return the emotion as the log writes it; InputError where it is none."""
+    if emotion is not None and emotion.lower() not in EMOTIONS:
+        raise InputError("emotion_unknown", f"emotion is one of {', '.join(EMOTIONS).upper()}")
+    return None if emotion is None else emotion.upper()
 
 
 async def _asked(service: ServiceDep, query: Any) -> Any:

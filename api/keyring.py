@@ -22,14 +22,16 @@ class Keyring:
     the ones that open, and the log says so.
     """
 
-    def __init__(self, path: Path | None, page_key: SecretStr | None = None) -> None:
-        """Read the file.
+    def __init__(
+        self, path: Path | None, page_key: SecretStr | None = None, page_reads: bool = False
+    ) -> None:
+        """Read the file; `page_reads` gives the page's key the scope `read` as well.
 
         Raises:
             KeysError, OSError: it is there and broken; there is no state of before to keep.
         """
         self._path = path
-        self._page_key = () if page_key is None else (_of_page(page_key),)
+        self._page_key = () if page_key is None else (_of_page(page_key, page_reads),)
         self._seen = None if path is None else _signature(path)
         self._keys: tuple[ApiKey, ...] | None = None
         if path is not None and self._seen is not None:
@@ -72,11 +74,11 @@ class Keyring:
             logger.error("API keys: %s; those of before stay valid", error)
 
 
-def _of_page(key: SecretStr) -> ApiKey:
+def _of_page(key: SecretStr, reads: bool) -> ApiKey:
     return ApiKey(
         id="00000000",
         name="page",
-        scopes=("analyze",),
+        scopes=("analyze", "read") if reads else ("analyze",),
         created_at=datetime.now(UTC),
         sha256=key_hash(key.get_secret_value()),
     )

@@ -36,7 +36,7 @@ _COUNTS = """
     WITH chosen AS (
         SELECT date_trunc(%(bucket)s, created_at, 'UTC') AS start, top_emotion, modality,
                degraded IS NOT NULL AS is_degraded, latency_ms, models
-        FROM emotion_logs WHERE created_at >= %(since)s AND created_at < %(until)s
+        FROM emotion_logs WHERE {conditions}
     ), whole AS (
         SELECT start, count(*) AS total, count(*) FILTER (WHERE is_degraded) AS degraded,
                percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms) AS latency
@@ -77,17 +77,16 @@ async def page(
     values = vars(wanted) | {"after": after, "limit": limit}
     if after is not None:
         values |= {"after_time": after[0], "after_id": after[1]}
-    conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
-    query = _PAGE.format(conditions=" AND ".join(conditions) or "true")
-    return await _rows(connection, query, values)
+    return await _rows(connection, _PAGE.format(conditions=_conditions(values)), values)
 
 
 async def statistics(
-    connection: AsyncConnection, since: datetime, until: datetime, bucket: Bucket
+    connection: AsyncConnection, wanted: Wanted, bucket: Bucket
 ) -> tuple[Counts, list[Slice]]:
-    """Return the counts of the whole time and of each slice that is not empty."""
-    values = {"since": since, "until": until, "bucket": bucket}
-    whole, *slices = await _rows(connection, _COUNTS, values)
+    """Return the counts of all that is wanted and of each slice that is not empty."""
+    values = vars(wanted) | {"bucket": bucket}
+    query = _COUNTS.format(conditions=_conditions(values))
+    whole, *slices = await _rows(connection, query, values)
     return Counts(**_counts(whole)), [Slice(start=s["start"], **_counts(s)) for s in slices]
 
 
@@ -96,6 +95,11 @@ async def forget(connection: AsyncConnection, prediction: UUID) -> int:
     cursor = await connection.execute("SELECT neurosense_forget(%s)", [prediction])
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+def _conditions(values: Mapping[str, Any]) -> str:
+    chosen = [sql for name, sql in _CONDITIONS.items() if values.get(name) is not None]
+    return " AND ".join(chosen) or "true"
 
 
 async def _rows(

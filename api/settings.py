@@ -49,8 +49,14 @@ class Settings(BaseSettings):
     page_key: SecretStr | None = Field(
         None,
         min_length=32,
-        description="one more key, with the scope analyze: the page's, 32 random characters or "
-        "more; `neurosense serve` makes one at each start",
+        description="one more key, with the scope analyze (and read for its Monitor): the page's, "
+        "32 random characters or more; `neurosense serve` makes one at each start",
+    )
+    ui_monitor: bool = Field(
+        False,
+        description="whether the page has Monitor, which shows the log to all who reach the page, "
+        "and the page's key the scope `read`; unset, `neurosense serve` takes true where the page "
+        "listens on loopback, else false",
     )
     rate_limit_per_minute: int = Field(
         0,

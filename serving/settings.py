@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.auth import is_loopback
 from export.manifest import Precision
 from serving.errors import ServingError
 
@@ -53,6 +54,12 @@ class Settings(BaseSettings):
     api_port: int = Field(8080, ge=1, le=65535, description="port of the API")
     ui_host: str = Field("127.0.0.1", description="address the page listens on")
     ui_port: int = Field(8501, ge=1, le=65535, description="port of the page")
+    ui_monitor: bool | None = Field(
+        None,
+        description="whether the page has Monitor, which shows the log to all who reach the page, "
+        "and the page's key the scope `read`; unset, `neurosense serve` takes true where the page "
+        "listens on loopback, else false",
+    )
     triton_http_port: int = Field(8000, ge=1, le=65535, description="Triton's HTTP port (loopback)")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Triton's gRPC port (loopback)")
     triton_metrics_port: int = Field(
@@ -103,6 +110,11 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """The file of the API keys."""
         return self.api_keys_file or self.state_dir / "api_keys.json"
+
+    @property
+    def has_monitor(self) -> bool:
+        """Whether the page shows the log: unless told, only where nobody else can reach it."""
+        return is_loopback(self.ui_host) if self.ui_monitor is None else self.ui_monitor
 
     @property
     def log_dir(self) -> Path:

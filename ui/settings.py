@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     api_key_file: Annotated[Path, AfterValidator(_holds_key)] | None = Field(
         None, description="file with that key, instead of the variable"
     )
+    ui_monitor: bool = Field(
+        False,
+        description="whether the page has Monitor, which shows the log to all who reach the page, "
+        "and the page's key the scope `read`; unset, `neurosense serve` takes true where the page "
+        "listens on loopback, else false",
+    )
     text_weight: float = Field(0.55, ge=0, le=1, description="default weight of the text, 0 to 1")
     max_upload_bytes: int = Field(
         25 * 2**20, ge=1, le=2**30, description="longest recording, in bytes"

@@ -227,18 +227,25 @@ def test_no_key_is_ever_logged_or_shown(
         assert secret not in caplog.text + shown
 
 
-def test_the_pages_key_analyses_and_reads_nothing(
-    database_url: str, own_models: FakeModels, tmp_path: Path
+@pytest.mark.parametrize(("has_monitor", "status"), [(False, 403), (True, 200)])
+def test_the_pages_key_analyses_and_reads_only_for_its_monitor(
+    database_url: str, own_models: FakeModels, tmp_path: Path, has_monitor: bool, status: int
 ) -> None:
     file = tmp_path / "api_keys.json"
     create(file, "one", ["admin"])
-    settings = Settings(DATABASE_URL=database_url, api_keys_file=file, page_key="p" * 40)
+    settings = Settings(
+        DATABASE_URL=database_url,
+        api_keys_file=file,
+        page_key="p" * 40,
+        ui_monitor=has_monitor,
+    )
     assert "p" * 40 not in repr(settings)
     app = create_app(settings, lambda _: own_models)
     with serve(guarded(app)) as client:
         headers = {"Authorization": "Bearer " + "p" * 40}
         assert client.post("/analyze/text", data={"text": "hm"}, headers=headers).is_success
-        assert client.get("/read", headers=headers).status_code == 403
+        assert client.get("/read", headers=headers).status_code == status
+        assert client.get("/admin", headers=headers).status_code == 403
 
 
 def test_without_a_file_it_is_open_to_this_machine(

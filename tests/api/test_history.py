@@ -98,6 +98,24 @@ def test_filters(
     assert found == [row["id"] for row in many if chosen(row)]
 
 
+FILTERS: list[dict[str, str]] = [
+    {"emotion": "joy"}, {"modality": "audio"}, {"degraded": "true"}, {"degraded": "false"},
+    {"model_version": "2"}, {"model_version": "9"}, {"emotion": "JOY", "modality": "text"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("params", FILTERS)
+def test_statistics_are_filtered_as_the_predictions_are(
+    client: httpx.Client, many: list[dict[str, Any]], params: dict[str, str]
+) -> None:
+    chosen = get(client, "/predictions", **params)["predictions"]
+    since, until = NOON.isoformat(), (NOON + timedelta(hours=2)).isoformat()
+    found = get(client, "/stats", since=since, until=until, bucket="hour", **params)
+    assert found["total"] == len(chosen) == sum(one["total"] for one in found["over_time"])
+    assert found["emotions"] == Counter(one["top_emotion"] for one in chosen)
+    assert found["degraded"] == sum(one["degraded"] is not None for one in chosen)
+
+
 def test_statistics_are_the_counts(client: httpx.Client, many: list[dict[str, Any]]) -> None:
     until = NOON + timedelta(hours=2)
     found = get(client, "/stats", since=NOON.isoformat(), until=until.isoformat(), bucket="hour")
@@ -146,6 +164,7 @@ def test_a_prediction_is_forgotten(client: httpx.Client, rows: Any) -> None:
         ("/stats?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z", "time_too_long"),
         ("/stats?until=0001-01-01T00:00:00Z", "time_invalid"),
         ("/stats?bucket=second", "invalid_request"),
+        ("/stats?emotion=HAPPY", "emotion_unknown"),
     ],
 )
 def test_parameters_that_make_no_sense(client: httpx.Client, path: str, code: str) -> None:
