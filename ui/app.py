@@ -1,4 +1,4 @@
-"""The page: type a sentence, upload or record a clip, and see which emotions they carry.
+"""The page: try the service on a sentence or a recording, and see what it answered before.
 
 Run with `streamlit run ui/app.py`; the API's address is NEUROSENSE_API_URL.
 """
@@ -8,15 +8,14 @@ from pathlib import Path
 import streamlit as st
 from pydantic import ValidationError
 
-from ui import words
-from ui.client import Analysis, Answer, ApiError, Client, Clip
-from ui.result import show_answer
+from ui import monitor
+from ui.client import Client
+from ui.service import show_service
 from ui.settings import Settings, explained
+from ui.try_page import show_try
 
-_AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
 # A file of ours: Streamlit would fetch a named icon from a font server.
 _ICON = Path(__file__).with_name("icon.svg")
-_UPLOAD, _RECORD = "Upload a file", "Record now"
 # Lines longer than this are hard to read, and the charts need no more.
 _STYLE = "<style>.stMainBlockContainer{max-width:68rem;padding-top:2.5rem}</style>"
 
@@ -32,113 +31,22 @@ def main() -> None:
     except ValidationError as error:
         st.error(f"**The page is set up wrongly.** {explained(error)}")
         return
-    _show_tool(settings)
-
-
-def _show_tool(settings: Settings) -> None:
     client = Client(settings.api_url, settings.ui_timeout_s, settings.key)
-    _show_service(client)
-    analysis = _ask(settings)
-    if st.button("Analyze", type="primary"):
-        st.session_state["outcome"] = _outcome(client, analysis)
-    _show_outcome(client, settings)
-
-
-def _show_service(client: Client) -> None:
-    try:
-        weights = _health(client.base_url).get("weights") or {}
-    except ApiError as error:
-        _show_error(error)
-        return
-    for notice in (words.outage_notice(weights), words.starter_notice(weights)):
-        if notice:
-            st.warning(notice, icon=":material/warning:")
-
-
-@st.cache_data(ttl=10, show_spinner=False)  # type: ignore[untyped-decorator]
-def _health(base_url: str) -> Answer:
-    return Client(base_url, timeout_s=5).health()
-
-
-def _ask(settings: Settings) -> Analysis:
-    """Draw the inputs; what is empty or left out comes back as None."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        text = st.text_area(
-            "Words: type a sentence",
-            height=150,
-            placeholder="For example: I can't believe you remembered my birthday!",
-        )
-    with right:
-        clip = _ask_clip(settings)
-    both = bool(text and text.strip() and clip)
-    # Always there, so that the button below never moves away under a click.
-    text_weight = st.slider(
-        "How much the words count (the voice counts for the rest)",
-        min_value=0.0,
-        max_value=1.0,
-        value=settings.text_weight,
-        step=0.05,
-        format="percent",
-        disabled=not both,
-        help="Only used when both a sentence and a recording are given.",
-    )
-    return Analysis(text if text and text.strip() else None, clip, text_weight)
-
-
-def _ask_clip(settings: Settings) -> Clip | None:
-    way = st.segmented_control(
-        "Voice: add a recording", [_UPLOAD, _RECORD], default=_UPLOAD, required=True
-    )
-    if way == _RECORD:
-        file = st.audio_input("Record from the microphone")
+    show_service(client)
+    if settings.ui_monitor:
+        _show_tabs(client, settings)
     else:
-        file = st.file_uploader(
-            "Audio file",
-            type=_AUDIO_TYPES,
-            max_upload_size=max(1, settings.max_upload_bytes // 2**20),
-        )
-        if file:
-            st.audio(file)
-    if file is None:
-        return None
-    return Clip(file.name, file.getvalue(), file.type or "application/octet-stream")
+        show_try(client, settings)
 
 
-def _outcome(client: Client, analysis: Analysis) -> tuple[Analysis, Answer | ApiError] | None:
-    if not analysis.text and not analysis.clip:
-        return None
-    with st.spinner("Reading and listening …"):
-        try:
-            return analysis, client.analyze(analysis)
-        except ApiError as error:
-            return analysis, error
-
-
-def _show_outcome(client: Client, settings: Settings) -> None:
-    """Draw the last result; it stays until the next one, whatever is typed meanwhile."""
-    if "outcome" not in st.session_state:
-        return
-    if st.session_state["outcome"] is None:
-        st.info("Type a sentence or add a recording first, then press Analyze.")
-        return
-    analysis, result = st.session_state["outcome"]
-    if isinstance(result, ApiError):
-        _show_error(result)
-    else:
-        curl = analysis.curl(settings.shown_api_url, with_key=_needs_key(client))
-        show_answer(analysis, result, curl)
-
-
-def _needs_key(client: Client) -> bool:
-    try:
-        return bool(_health(client.base_url).get("needs_key"))
-    except ApiError:
-        return False
-
-
-def _show_error(error: ApiError) -> None:
-    st.error(f"**{error.problem}** {error.advice}", icon=":material/error:")
+def _show_tabs(client: Client, settings: Settings) -> None:
+    """Draw Try always, so that it keeps what was typed; Monitor asks the log only while open."""
+    trying, monitoring = st.tabs(["Try", "Monitor"], key="tab", on_change=monitor.look_again)
+    with trying:
+        show_try(client, settings)
+    with monitoring:
+        if monitoring.open:
+            monitor.show_monitor(client)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """One analysis as an HTTP call, and every way it can fail in words."""
 
 import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from ui import advice
 
 Answer = dict[str, Any]
 
@@ -88,7 +91,17 @@ class Client:
         files = {"audio": (clip.name, clip.content, clip.media_type)} if clip else None
         return self._answer("POST", analysis.path, data=analysis.form, files=files)
 
-    def _answer(self, method: str, path: str, **sent: Any) -> Answer:
+    def log(self, path: str, params: Mapping[str, str]) -> Answer:
+        """Return what an endpoint that reads the log says."""
+        return self._answer("GET", path, advice.of_log, params=params)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        advise: Callable[[httpx.Response], str] = advice.of_analysis,
+        **sent: Any,
+    ) -> Answer:
         try:
             # No proxy from the environment: the API is a neighbour, not out on the web.
             response = httpx.request(
@@ -103,7 +116,7 @@ class Client:
             raise _timed_out() from None
         except httpx.HTTPError:
             raise self._unreachable() from None
-        return _checked(response)
+        return _checked(response, advise)
 
     def _unreachable(self) -> ApiError:
         return ApiError(
@@ -114,13 +127,10 @@ class Client:
 
 
 def _timed_out() -> ApiError:
-    return ApiError(
-        "The service took too long to answer.",
-        "It may be busy: wait a moment and try again, or try a shorter recording.",
-    )
+    return ApiError("The service took too long to answer.", advice.BUSY)
 
 
-def _checked(response: httpx.Response) -> Answer:
+def _checked(response: httpx.Response, advise: Callable[[httpx.Response], str]) -> Answer:
     """Return the JSON object of an answer, or raise ApiError."""
     try:
         body = response.json()
@@ -133,32 +143,10 @@ def _checked(response: httpx.Response) -> Answer:
         )
     if response.is_error:
         raise ApiError(
-            _sentence(str(body.get("detail") or "The request failed.")), _advice(response)
+            _sentence(str(body.get("detail") or "The request failed.")), advise(response)
         )
     return body
 
 
 def _sentence(detail: str) -> str:
     return detail[:1].upper() + detail[1:] + ("" if detail.endswith((".", "!", "?")) else ".")
-
-
-def _advice(response: httpx.Response) -> str:
-    status = response.status_code
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return (
-            "The page's own key is missing, revoked or not for this. Make one with `neurosense "
-            "keys create page --scope analyze` and start the page with it in NEUROSENSE_API_KEY."
-        )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        wait_s = response.headers.get("Retry-After", "a few")
-        return f"Too much was asked at once. Wait {wait_s} seconds and press Analyze again."
-    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-        return "Use a shorter sentence or recording."
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
-        wait_s = response.headers.get("Retry-After", "a few")
-        return f"The models aren't ready. Wait {wait_s} seconds and press Analyze again."
-    if status == httpx.codes.GATEWAY_TIMEOUT:
-        return _timed_out().advice
-    if response.is_client_error:
-        return "Change the sentence or the recording and press Analyze again."
-    return "Try again; if it keeps failing, look into the service's log."

@@ -7,11 +7,7 @@ import streamlit as st
 from ui import words
 from ui.charts import score_bars
 from ui.client import Analysis, Answer
-
-_COLORS = {
-    "light": {"bar": "#1f6f8b", "rest": "#a9c7d3", "text": "#1c2733"},
-    "dark": {"bar": "#4fb3d1", "rest": "#2f5566", "text": "#e6edf3"},
-}
+from ui.theme import colors
 
 
 def show_answer(analysis: Analysis, answer: Answer, curl: str) -> None:
@@ -49,7 +45,7 @@ def _show_charts(answer: Answer) -> None:
         with column, st.container(border=True):
             st.subheader(title, anchor=False)
             st.markdown(_top(values))
-            st.altair_chart(score_bars(title, values, order, _colors()), width="stretch")
+            st.altair_chart(score_bars(title, values, order, colors()), width="stretch")
 
 
 def parts(answer: Answer) -> dict[str, Mapping[str, float]]:
@@ -89,10 +85,6 @@ def _order(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
 def _top(values: Mapping[str, float]) -> str:
     emotion = max(values, key=lambda name: values[name])
     return f"**{words.emotion_name(emotion)}** {words.percent(values[emotion])}"
-
-
-def _colors() -> Mapping[str, str]:
-    return _COLORS["dark" if st.context.theme.type == "dark" else "light"]
 
 
 def _first_up(sentence: str) -> str:

@@ -6,6 +6,18 @@ from typing import Any
 BRANCHES = {"text": "words", "audio": "voice"}
 """A branch's name in the API, and what the page calls it."""
 
+EMOTIONS = ("ANGER", "DISGUST", "FEAR", "JOY", "NEUTRAL", "SADNESS", "SURPRISE")
+"""Every emotion, as the API writes it."""
+
+MODALITIES = {
+    "text": "Words",
+    "audio": "Voice",
+    "multimodal_fused": "Words and voice",
+    "text_only": "Words, of a request for both",
+    "audio_only": "Voice, of a request for both",
+}
+"""What an answer rests on, by its name in the API."""
+
 _CLEAR_LEAD = 0.4
 _LEAD = 0.1
 
@@ -50,11 +62,36 @@ def degraded(failure: Mapping[str, str]) -> str:
     return f"The {what} was left out: {reason}. The result below rests on the {rest} alone."
 
 
+def left_out(failure: Mapping[str, str] | None) -> str:
+    """Name the half that was left out, for a line of a table; nothing where none was."""
+    return f"; {BRANCHES[failure['modality']]} failed" if failure else ""
+
+
+def share_of(part: int, whole: int) -> str:
+    """Return `3 (12%)`."""
+    return f"{part:,} ({percent(part / whole)})" if whole else f"{part:,}"
+
+
+def milliseconds(time_ms: float | None) -> str:
+    """Return a time that people read: whole milliseconds, or seconds above one."""
+    if time_ms is None:
+        return "none"
+    return f"{time_ms / 1000:.1f} s" if time_ms >= 1000 else f"{time_ms:.0f} ms"
+
+
 def model(branch: str, ran: Mapping[str, Any]) -> str:
     """Name the model of a branch, its version and where its weights come from."""
     source = {"starter": "**starter weights**", "hub": "published weights", "local": "own weights"}
     weights = source.get(ran["weights"], f"{ran['weights']} weights")
     return f"{BRANCHES[branch].capitalize()}: {ran['name']}, version {ran['version']}, {weights}"
+
+
+def model_name(counted: str) -> str:
+    """Return a model of the log's counts, such as `text a/b 1 (starter)`, as people read it."""
+    branch, _, rest = counted.partition(" ")
+    name, version, weights = rest.rsplit(" ", 2)
+    kind = BRANCHES.get(branch, branch).capitalize()
+    return f"{kind}: {name.rpartition('/')[2]}, version {version} {weights}"
 
 
 def starter_notice(weights: Mapping[str, str | None]) -> str | None:

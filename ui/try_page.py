@@ -1,0 +1,89 @@
+"""The tab to try it: type a sentence, upload or record a clip, and see their emotions."""
+
+import streamlit as st
+
+from ui.client import Analysis, Answer, ApiError, Client, Clip
+from ui.result import show_answer
+from ui.service import needs_key, show_error
+from ui.settings import Settings
+
+_AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
+_UPLOAD, _RECORD = "Upload a file", "Record now"
+
+
+def show_try(client: Client, settings: Settings) -> None:
+    """Draw the inputs, the button, and the last result."""
+    analysis = _ask(settings)
+    if st.button("Analyze", type="primary"):
+        st.session_state["outcome"] = _outcome(client, analysis)
+    _show_outcome(client, settings)
+
+
+def _ask(settings: Settings) -> Analysis:
+    """Draw the inputs; what is empty or left out comes back as None."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        text = st.text_area(
+            "Words: type a sentence",
+            height=150,
+            placeholder="For example: I can't believe you remembered my birthday!",
+        )
+    with right:
+        clip = _ask_clip(settings)
+    both = bool(text and text.strip() and clip)
+    # Always there, so that the button below never moves away under a click.
+    text_weight = st.slider(
+        "How much the words count (the voice counts for the rest)",
+        min_value=0.0,
+        max_value=1.0,
+        value=settings.text_weight,
+        step=0.05,
+        format="percent",
+        disabled=not both,
+        help="Only used when both a sentence and a recording are given.",
+    )
+    return Analysis(text if text and text.strip() else None, clip, text_weight)
+
+
+def _ask_clip(settings: Settings) -> Clip | None:
+    way = st.segmented_control(
+        "Voice: add a recording", [_UPLOAD, _RECORD], default=_UPLOAD, required=True
+    )
+    if way == _RECORD:
+        file = st.audio_input("Record from the microphone")
+    else:
+        file = st.file_uploader(
+            "Audio file",
+            type=_AUDIO_TYPES,
+            max_upload_size=max(1, settings.max_upload_bytes // 2**20),
+        )
+        if file:
+            st.audio(file)
+    if file is None:
+        return None
+    return Clip(file.name, file.getvalue(), file.type or "application/octet-stream")
+
+
+def _outcome(client: Client, analysis: Analysis) -> tuple[Analysis, Answer | ApiError] | None:
+    if not analysis.text and not analysis.clip:
+        return None
+    with st.spinner("Reading and listening …"):
+        try:
+            return analysis, client.analyze(analysis)
+        except ApiError as error:
+            return analysis, error
+
+
+def _show_outcome(client: Client, settings: Settings) -> None:
+    """Draw the last result; it stays until the next one, whatever is typed meanwhile."""
+    if "outcome" not in st.session_state:
+        return
+    if st.session_state["outcome"] is None:
+        st.info("Type a sentence or add a recording first, then press Analyze.")
+        return
+    analysis, result = st.session_state["outcome"]
+    if isinstance(result, ApiError):
+        show_error(result)
+    else:
+        curl = analysis.curl(settings.shown_api_url, with_key=needs_key(client))
+        show_answer(analysis, result, curl)
