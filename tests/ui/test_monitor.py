@@ -1,0 +1,199 @@
+"""Monitor in a real browser: it shows, filters and exports what the real log holds."""
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from ensemble.labels import EMOTIONS
+from tests.conftest import Locked, Stack, stack_environment, start_serve, stop_serve
+from tests.recordings import wav
+from tests.ui.conftest import Visit
+from tests.ui.test_page_alone import page_alone
+from ui import words
+
+Open = Callable[[str], Visit]
+
+
+def test_the_pages_emotions_are_the_services() -> None:
+    assert tuple(name.upper() for name in EMOTIONS) == words.EMOTIONS
+
+
+@pytest.fixture(scope="module")
+def asked(stack: Stack) -> Stack:
+    """The running system after some predictions, one of them degraded."""
+    for text in ("I love this!", "I am furious with you", "I love this!"):
+        httpx.post(f"{stack.api_url}/analyze/text", data={"text": text}, timeout=60)
+    for clip in (wav(1.0), b"no recording"):
+        form: dict[str, Any] = {"data": {"text": "I am scared"}, "files": {"audio": clip}}
+        answer = httpx.post(f"{stack.api_url}/analyze/multimodal", timeout=60, **form)
+        answer.raise_for_status()
+    return stack
+
+
+def open_monitor(page: Page) -> None:
+    page.get_by_role("tab", name="Monitor").click()
+    expect(page.get_by_role("button", name="Refresh")).to_be_visible()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def figure(page: Page, label: str, value: str) -> None:
+    expect(page.get_by_test_id("stMetric").filter(has_text=label)).to_contain_text(value)
+
+
+def whole(stack: Stack, **params: str) -> dict[str, Any]:
+    since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    answer = httpx.get(f"{stack.api_url}/stats", params={"since": since, **params}, timeout=30)
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
+
+
+def test_it_shows_what_the_log_counts(asked: Stack, visit: Open) -> None:
+    visited = visit(asked.ui_url)
+    page = visited.page
+    found = whole(asked)
+    open_monitor(page)
+    figure(page, "Predictions", f"{found['total']:,}")
+    figure(page, "Degraded", f"{found['degraded']:,} (")
+    joy = f"Joy: {found['emotions']['JOY']:,} ("
+    chart = page.locator("[role=graphics-document][aria-label^='Emotions: ']")
+    expect(chart).to_be_visible()
+    assert joy in (chart.get_attribute("aria-label") or "")
+    expect(page.get_by_role("table").last).to_contain_text("Words; voice failed")
+    assert visited.errors == []
+
+
+def test_filters_and_refresh(asked: Stack, visit: Open) -> None:
+    page = visit(asked.ui_url).page
+    open_monitor(page)
+    choose(page, "Emotion", "Anger")
+    figure(page, "Predictions", f"{whole(asked, emotion='ANGER')['total']:,}")
+    expect(page.get_by_role("table").last).not_to_contain_text("Joy,")
+    choose(page, "Degraded", "Degraded only")
+    expect(page.get_by_text("No predictions match.")).to_be_visible()
+    choose(page, "Emotion", "All")
+    degraded = whole(asked, degraded="true")["total"]
+    figure(page, "Predictions", f"{degraded:,}")
+    form: dict[str, Any] = {"data": {"text": "I am scared"}, "files": {"audio": b"nothing"}}
+    httpx.post(f"{asked.api_url}/analyze/multimodal", timeout=60, **form).raise_for_status()
+    page.get_by_role("button", name="Refresh").click()
+    figure(page, "Predictions", f"{degraded + 1:,}")
+
+
+def test_pages_and_files_hold_what_the_api_gives(asked: Stack, visit: Open, tmp_path: Path) -> None:
+    for number in range(21):
+        form = {"data": {"text": f"{number}: I am so sad and lonely"}, "timeout": 60}
+        httpx.post(f"{asked.api_url}/analyze/text", **form).raise_for_status()  # type: ignore[arg-type]
+    page = visit(asked.ui_url).page
+    open_monitor(page)
+    choose(page, "Emotion", "Sadness")
+    total = whole(asked, emotion="SADNESS")["total"]
+    page.get_by_role("button", name="Older").click()
+    expect(page.get_by_text(f"21 to {min(total, 40)} of {total}")).to_be_visible()
+    page.get_by_role("button", name="Newer").click()
+    expect(page.get_by_text(f"1 to 20 of {total}")).to_be_visible()
+    files = {}
+    for kind in ("CSV", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {kind}").click()
+        files[kind] = tmp_path / kind
+        download.value.save_as(files[kind])
+    query = {"emotion": "SADNESS", "limit": "500"}
+    given = httpx.get(f"{asked.api_url}/predictions", params=query, timeout=30).json()
+    exported = json.loads(files["JSON"].read_text())
+    assert exported["predictions"] == given["predictions"]
+    assert (exported["total"], exported["cut"]) == (total, False)
+    lines = list(csv.DictReader(files["CSV"].open()))
+    assert [one["id"] for one in lines] == [one["id"] for one in given["predictions"]]
+    for line, one in zip(lines, given["predictions"], strict=True):
+        assert float(line["score_sadness"]) == one["all_scores"]["SADNESS"]
+        assert line["text_version"] == one["models"]["text"]["version"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width_px", [360, 1200])
+def test_nothing_is_wrong_for_screen_readers_or_too_wide(
+    asked: Stack, visit: Open, width_px: int, scheme: Any
+) -> None:
+    page = visit("about:blank").page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width_px, "height": 800})
+    page.goto(asked.ui_url)
+    expect(page.get_by_role("button", name="Analyze")).to_be_visible()
+    for tab in ("Try", "Monitor"):
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Monitor":
+            expect(page.get_by_role("heading", name="Export")).to_be_visible()
+        main = page.locator(".stMain")
+        assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+        found = Axe().run(page).response["violations"]
+        assert [(v["id"], [n["html"] for n in v["nodes"]], v["nodes"][0]["any"][0]["data"] if v["nodes"][0]["any"] else "") for v in found] == []
+
+
+def test_the_tabs_are_reached_with_the_keyboard(asked: Stack, visit: Open) -> None:
+    page = visit(asked.ui_url).page
+    page.get_by_role("tab", name="Try").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Newest predictions")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("database_url", "said"),
+    [
+        ({}, "No predictions in this time. Analyze something in Try"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:9/none"}, "Its database is away or busy"),
+    ],
+    ids=["empty", "away"],
+)
+def test_a_log_without_rows_or_without_a_database_says_what_to_do(
+    visit: Open, tmp_path: Path, database_url: dict[str, str], said: str
+) -> None:
+    environment = stack_environment(tmp_path / "state", **database_url)
+    process = start_serve(environment, tmp_path / "serve.log")
+    try:
+        page = visit(f"http://127.0.0.1:{environment['NEUROSENSE_UI_PORT']}").page
+        open_monitor(page)
+        expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
+    finally:
+        stop_serve(process)
+
+
+def test_a_page_with_its_own_key_reads_a_locked_log(locked: Locked, visit: Open) -> None:
+    page = visit(locked.ui_url).page
+    open_monitor(page)
+    expect(page.get_by_text("The log as of")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Model version")).to_be_visible()
+
+
+def test_a_key_without_the_scope_is_explained(locked: Locked, visit: Open, tmp_path: Path) -> None:
+    variables = {
+        "NEUROSENSE_API_URL": locked.api_url,
+        "NEUROSENSE_API_KEY": locked.key,
+        "NEUROSENSE_UI_MONITOR": "true",
+    }
+    with page_alone(tmp_path / "ui.log", **variables) as url:
+        page = visit(url).page
+        open_monitor(page)
+        alert = page.get_by_role("alert").filter(has_text="may not read the log")
+        expect(alert).to_contain_text("--scope read")
+
+
+def test_without_monitor_there_is_no_tab(locked: Locked, visit: Open, tmp_path: Path) -> None:
+    variables = {"NEUROSENSE_API_URL": locked.api_url, "NEUROSENSE_UI_MONITOR": "false"}
+    with page_alone(tmp_path / "ui.log", **variables) as url:
+        page = visit(url).page
+        expect(page.get_by_role("button", name="Analyze")).to_be_visible()
+        expect(page.get_by_role("tab")).to_have_count(0)
