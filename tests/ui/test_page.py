@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.conftest import Stack
 from tests.recordings import wav
@@ -49,7 +50,7 @@ def start_recording(page: Page) -> None:
     while not stop.is_visible() and time.monotonic() < deadline:
         if record.is_visible():
             record.click()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(PlaywrightTimeoutError):
             stop.wait_for(timeout=5000)
     expect(stop).to_be_visible()
 
