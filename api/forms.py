@@ -5,8 +5,9 @@ an answer for a text it never sent. Here a field stays the bytes that came.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
@@ -18,7 +19,10 @@ from api.form_reader import FormReader
 
 JSON = "application/json"
 
+T = TypeVar("T")
+
 _PARSED_AT_ONCE_BYTES = 2**20
+_PARSED_HERE_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,28 @@ async def read_fields(request: Request, limits: FormLimits, *, also: str = "") -
     """
     kind = ContentType.parse(request.headers.get("content-type"))
     reader: FormReader | None = None
+    size_bytes = 0
     async for pieces in read_body(request):
         if kind.media not in (URLENCODED, MULTIPART):
             raise not_a_form(also)
         reader = reader or _opened(kind, limits)
-        # In a thread: 25 MB of unlucky bytes would hold up every other request.
-        await asyncio.to_thread(_write, reader, pieces)
+        size_bytes += len(pieces)
+        await _run(size_bytes, _write, reader, pieces)
     if reader is None:
         if kind.media not in ("", URLENCODED, MULTIPART):
             raise not_a_form(also)
         return _end(_opened(kind, limits)) if kind.media else []
-    return await asyncio.to_thread(_end, reader)
+    return await _run(size_bytes, _end, reader)
+
+
+async def _run(size_bytes: int, work: Callable[..., T], *args: Any) -> T:
+    """Call `work`; in a thread if 25 MB of unlucky bytes could hold up every other request.
+
+    What is small is done sooner than it is handed to a thread and back.
+    """
+    if size_bytes <= _PARSED_HERE_BYTES:
+        return work(*args)
+    return await asyncio.to_thread(work, *args)
 
 
 async def read_body(request: Request) -> AsyncIterator[bytes]:

@@ -93,7 +93,7 @@ def _elapsed_ms(started_s: float) -> float:
     return (time.perf_counter() - started_s) * 1000
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # async: else it is called in a thread
     service: Service = request.app.state.service
     return service
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from serving.errors import ServingError
@@ -18,8 +19,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 class Child:
     """A running server in a process group of its own, with its output in `log_path`.
 
-    `append` keeps what the log holds, which is why the last one died. A Ctrl-C in the terminal
-    does not reach it: whoever started it stops it, in order.
+    `append` keeps what the log holds, which is why the last one died. A positive `nice` lets
+    others have the processor first. A Ctrl-C in the terminal does not reach it: whoever started it
+    stops it, in order.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Child:
         cwd: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         append: bool = False,
+        nice: int = 0,
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -46,7 +49,7 @@ class Child:
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_prepare, nice),
             )
 
     @property
@@ -109,9 +112,13 @@ class Child:
         return f"{self.last_lines()}\n    (all of it: {self.log_path})"
 
 
-def _die_with_parent() -> None:
-    """In the child: be told to end when the process that started it is killed."""
+def _prepare(nice: int) -> None:
+    """In the child: be told to end when the process that started it is killed; be `nice`."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.nice(nice)
+    # Where Linux groups processes by session, a process's own value counts inside its group only.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _how(code: int) -> str:

@@ -23,6 +23,8 @@ from serving.wheel import environment, link_backends, wheel_folder
 
 _HOST = "127.0.0.1"
 _BRANCHES = ("emotion_text", "emotion_audio")
+# The models take every core. The API goes first: it needs little, to answer, log or refuse at once.
+_NICE = 5
 
 
 class Triton(Server):
@@ -90,6 +92,7 @@ class Triton(Server):
             env=environment(),
             cwd=PROJECT,
             append=append,
+            nice=_NICE,
         )
 
     def ready(self) -> bool:
