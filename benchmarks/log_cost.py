@@ -22,8 +22,7 @@ from serving.ports import answers, free_ports
 from serving.process import Child
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_CLIENTS = 8
-_ROUND_S = 8.0
+_ROUND_S = 20.0
 
 
 @dataclass
@@ -37,7 +36,9 @@ class LogCost:
     p50_without_ms: list[float] = field(default_factory=list)
 
 
-def measure_log_cost(stack: Stack, state: Path, rounds: int, say: Callable[[str], None]) -> LogCost:
+def measure_log_cost(
+    stack: Stack, state: Path, rounds: int, clients: int, say: Callable[[str], None]
+) -> LogCost:
     """Load the API with the log and one without it in turn, with the same requests."""
     cost = LogCost()
     with (
@@ -50,7 +51,7 @@ def measure_log_cost(stack: Stack, state: Path, rounds: int, say: Callable[[str]
                 (with_log, cost.with_log, cost.p50_with_ms),
                 (without, cost.without, cost.p50_without_ms),
             ):
-                seen = closed_loop(url, mixed_requests(), concurrency=_CLIENTS, seconds=_ROUND_S)
+                seen = closed_loop(url, mixed_requests(), concurrency=clients, seconds=_ROUND_S)
                 rates.append(seen.per_second)
                 waits.append(seen.p50_ms)
     return cost

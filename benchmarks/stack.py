@@ -35,17 +35,19 @@ class Stack:
 
 
 @contextmanager
-def best_stack(prepared: Prepared, say: Progress) -> Iterator[Stack]:
-    """Start the service at its best precision: database, Triton, API and page."""
+def best_stack(prepared: Prepared, say: Progress, let_in: int | None = 256) -> Iterator[Stack]:
+    """Start the service at its best precision: database, Triton, API and page.
+
+    `let_in` requests wait inside, which is more than by default (None): what is measured may wait.
+    """
     say("starting the service: database, Triton, API and page ...")
     checkpoints = {
         f"NEUROSENSE_{branch.upper()}_CHECKPOINT": str(one.folder.absolute())
         for branch, one in prepared.checkpoints.items()
     }
-    variables = {
-        "NEUROSENSE_PRECISION": prepared.precisions[BEST],
-        "NEUROSENSE_MAX_CONCURRENT_REQUESTS": "256",  # what is measured may wait
-    }
+    variables: dict[str, str] = {"NEUROSENSE_PRECISION": prepared.precisions[BEST]}
+    if let_in is not None:
+        variables["NEUROSENSE_MAX_CONCURRENT_REQUESTS"] = str(let_in)
     with running_stack(prepared.state(BEST), checkpoints | variables) as stack:
         yield stack
 
