@@ -10,6 +10,7 @@ from typing import IO
 
 from api.errors import InputError
 from api.speech import SpeechDetector
+from api.waveform import Peaks
 from ensemble.errors import InputError as RecordingError
 from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
 
@@ -17,7 +18,7 @@ _BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 
 
 class Sound:
-    """16 kHz mono samples in a file without a name, and where somebody speaks in them.
+    """16 kHz mono samples in a file without a name, where somebody speaks in them, and how loud.
 
     Read by `read`, to be called until it returns False; `close` it in any case.
     """
@@ -27,6 +28,7 @@ class Sound:
         self._samples = TemporaryFile(dir=folder)  # noqa: SIM115  closed by `close`
         self._bytes = 0
         self.speech = SpeechDetector()
+        self.peaks = Peaks()
         try:
             os.lseek(encoded.fileno(), 0, os.SEEK_SET)
             self._process = RecordingProcess(encoded.fileno(), limits)
@@ -66,6 +68,7 @@ class Sound:
         self._samples.flush()
         self._bytes += len(piece)
         self.speech.hear(piece)
+        self.peaks.hear(piece)
         return bool(piece)
 
 

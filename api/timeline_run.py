@@ -15,9 +15,10 @@ from api.sound import Sound
 from api.timeline_answers import Summary, TimelineSegment
 from api.timeline_segments import Progress, Recording, Sent
 from api.transcripts import Cue
+from api.waveform import Waveform
 from ensemble.recording import RecordingLimits
 
-Event = Progress | Alignment | TimelineSegment | Summary
+Event = Progress | Waveform | Alignment | TimelineSegment | Summary
 
 
 async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
@@ -30,6 +31,7 @@ async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
     with closing(Sound(sent.audio, service.settings.spool_dir, limits)) as sound:
         while await sound.read():
             yield Progress(stage="decoding", done=sound.duration_s, total=None)
+        yield sound.peaks.waveform()
         aligned = await asyncio.to_thread(_aligned, sent, sound)
         yield aligned
         cues, repairs = _cut(sent, sound, aligned)

@@ -12,12 +12,17 @@ from ui import monitor
 from ui.client import Client
 from ui.service import show_service
 from ui.settings import Settings, explained
+from ui.timeline import show_timeline
 from ui.try_page import show_try
 
 # A file of ours: Streamlit would fetch a named icon from a font server.
 _ICON = Path(__file__).with_name("icon.svg")
 # Lines longer than this are hard to read, and the charts need no more.
-_STYLE = "<style>.stMainBlockContainer{max-width:68rem;padding-top:2.5rem}</style>"
+_STYLE = """<style>
+.stMainBlockContainer{max-width:68rem;padding-top:2.5rem}
+/* White is too faint on the dark theme's own primary colour. */
+button[data-testid=stBaseButton-primary]{background:#1f6f8b}
+</style>"""
 
 
 def main() -> None:
@@ -33,20 +38,26 @@ def main() -> None:
         return
     client = Client(settings.api_url, settings.ui_timeout_s, settings.key)
     show_service(client)
-    if settings.ui_monitor:
-        _show_tabs(client, settings)
-    else:
-        show_try(client, settings)
+    _show_tabs(client, settings)
 
 
 def _show_tabs(client: Client, settings: Settings) -> None:
-    """Draw Try always, so that it keeps what was typed; Monitor asks the log only while open."""
-    trying, monitoring = st.tabs(["Try", "Monitor"], key="tab", on_change=monitor.look_again)
+    """Draw Try always, so that it keeps what was typed, and Timeline once it was opened.
+
+    Monitor asks the log only while open.
+    """
+    names = ["Try", "Timeline", *(["Monitor"] if settings.ui_monitor else [])]
+    trying, timing, *more = st.tabs(names, key="tab", on_change=monitor.look_again)
     with trying:
         show_try(client, settings)
-    with monitoring:
-        if monitoring.open:
-            monitor.show_monitor(client)
+    with timing:
+        if timing.open or st.session_state.setdefault("timeline opened", False):
+            st.session_state["timeline opened"] = True
+            show_timeline(client, settings)
+    for monitoring in more:
+        with monitoring:
+            if monitoring.open:
+                monitor.show_monitor(client)
 
 
 if __name__ == "__main__":

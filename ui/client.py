@@ -1,7 +1,9 @@
 """One analysis as an HTTP call, and every way it can fail in words."""
 
+import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +97,25 @@ class Client:
         """Return what an endpoint that reads the log says."""
         return self._answer("GET", path, advice.of_log, params=params)
 
+    def stream(
+        self, path: str, advise: Callable[[httpx.Response], str], **sent: Any
+    ) -> Generator[Answer, None, None]:
+        """Yield what an endpoint tells, line by line as it comes; closing it ends the call."""
+        call = httpx.stream(
+            "POST",
+            self.base_url + path,
+            headers=self._headers | {"Accept": "application/x-ndjson"},
+            timeout=self._timeout,
+            trust_env=False,
+            **sent,
+        )
+        with self._explained(), call as response:
+            if "ndjson" in response.headers.get("Content-Type", ""):
+                yield from map(json.loads, response.iter_lines())
+            else:
+                response.read()
+                _checked(response, advise)
+
     def _answer(
         self,
         method: str,
@@ -102,7 +123,7 @@ class Client:
         advise: Callable[[httpx.Response], str] = advice.of_analysis,
         **sent: Any,
     ) -> Answer:
-        try:
+        with self._explained():
             # No proxy from the environment: the API is a neighbour, not out on the web.
             response = httpx.request(
                 method,
@@ -112,11 +133,19 @@ class Client:
                 trust_env=False,
                 **sent,
             )
+        return _checked(response, advise)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in words why no answer came, or not the whole of it."""
+        try:
+            yield
         except httpx.TimeoutException:
             raise _timed_out() from None
+        except httpx.RemoteProtocolError:
+            raise ApiError("The service broke off its answer.", advice.LOOK) from None
         except httpx.HTTPError:
             raise self._unreachable() from None
-        return _checked(response, advise)
 
     def _unreachable(self) -> ApiError:
         return ApiError(
@@ -142,11 +171,10 @@ def _checked(response: httpx.Response, advise: Callable[[httpx.Response], str]) 
             "Check that NEUROSENSE_API_URL is the API's address, not another service's.",
         )
     if response.is_error:
-        raise ApiError(
-            _sentence(str(body.get("detail") or "The request failed.")), advise(response)
-        )
+        raise ApiError(sentence(str(body.get("detail") or "The request failed.")), advise(response))
     return body
 
 
-def _sentence(detail: str) -> str:
+def sentence(detail: str) -> str:
+    """Return what the API says as a sentence."""
     return detail[:1].upper() + detail[1:] + ("" if detail.endswith((".", "!", "?")) else ".")

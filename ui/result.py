@@ -35,7 +35,7 @@ def _show_headline(analysis: Analysis, answer: Answer) -> None:
     st.markdown(f"{_first_up(words.lead(answer['all_scores']))}. Judged by {words.basis(answer)}.")
     given = [f"“{_shortened(analysis.text)}”"] if analysis.text else []
     given += [analysis.clip.name] if analysis.clip else []
-    st.caption("Result for " + " and ".join(_escaped(part) for part in given))
+    st.caption("Result for " + " and ".join(words.escaped(part) for part in given))
 
 
 def _show_charts(answer: Answer) -> None:
@@ -94,8 +94,3 @@ def _first_up(sentence: str) -> str:
 def _shortened(text: str, most: int = 120) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[:most] + "…"
-
-
-def _escaped(text: str) -> str:
-    """Return what a person wrote so that Markdown shows it as it is."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~:$" else c for c in text)

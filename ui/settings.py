@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         25 * 2**20, ge=1, le=2**30, description="longest recording, in bytes"
     )
+    max_timeline_bytes: int = Field(
+        512 * 2**20, ge=1, le=2**34, description="longest long recording, in bytes"
+    )
     ui_timeout_s: float = Field(
         60.0,
         gt=0,

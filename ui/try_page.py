@@ -7,7 +7,7 @@ from ui.result import show_answer
 from ui.service import needs_key, show_error
 from ui.settings import Settings
 
-_AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
+AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
 _UPLOAD, _RECORD = "Upload a file", "Record now"
 
 
@@ -54,7 +54,7 @@ def _ask_clip(settings: Settings) -> Clip | None:
     else:
         file = st.file_uploader(
             "Audio file",
-            type=_AUDIO_TYPES,
+            type=AUDIO_TYPES,
             max_upload_size=max(1, settings.max_upload_bytes // 2**20),
         )
         if file:

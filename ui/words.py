@@ -116,3 +116,8 @@ def outage_notice(weights: Mapping[str, str | None]) -> str | None:
         f"**The {' and the '.join(away)} can't be judged at the moment:** the model isn't loaded. "
         "Wait until the service says it is ready, or look into Triton's log."
     )
+
+
+def escaped(text: str) -> str:
+    """Return what a person wrote so that Markdown shows it as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~:$" else c for c in text)

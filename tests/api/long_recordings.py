@@ -21,12 +21,14 @@ class Said:
     speaker: str
 
 
-def long_recording(count: int, seed: int = 1) -> tuple[Samples, list[Said]]:
-    """Return `count` recordings with pauses of half a second to two between them, [n]."""
+def long_recording(
+    count: int, seed: int = 1, pauses_s: tuple[float, float] = (0.6, 2)
+) -> tuple[Samples, list[Said]]:
+    """Return `count` recordings with pauses of so many seconds between them, [n]."""
     rng = np.random.default_rng(seed)
     parts, said, end = [], [], 0
     for number in range(count):
-        pause = np.zeros(round(rng.uniform(0.6, 2) * RATE_HZ), np.float32)
+        pause = np.zeros(round(rng.uniform(*pauses_s) * RATE_HZ), np.float32)
         sound = speech(number % len(RECORDINGS))
         start = end + len(pause)
         end = start + len(sound)

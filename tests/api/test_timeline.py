@@ -118,6 +118,10 @@ def test_lines(client: httpx.Client) -> None:
     assert kinds[0] == "progress"
     assert kinds[-1] == "summary"
     assert kinds.count("alignment") == 1
+    [waveform] = [one for one in told if one["event"] == "waveform"]
+    pictured_s = len(waveform["peaks"]) * waveform["step_s"]
+    assert pictured_s == pytest.approx(len(SAMPLES) / 16_000, abs=0.1)
+    assert max(waveform["peaks"]) == pytest.approx(abs(SAMPLES).max(), abs=1e-3)
     segments = [one for one in told if one["event"] == "segment"]
     assert [one["number"] for one in segments] == list(range(len(SAID)))
     last = [one for one in told if one["event"] == "progress"][-1]

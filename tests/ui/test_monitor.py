@@ -196,4 +196,4 @@ def test_without_monitor_there_is_no_tab(locked: Locked, visit: Open, tmp_path: 
     with page_alone(tmp_path / "ui.log", **variables) as url:
         page = visit(url).page
         expect(page.get_by_role("button", name="Analyze")).to_be_visible()
-        expect(page.get_by_role("tab")).to_have_count(0)
+        expect(page.get_by_role("tab")).to_have_text(["Try", "Timeline"])
