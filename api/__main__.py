@@ -9,6 +9,7 @@ from api import logging_setup
 from api.app import create_app
 from api.keys import KeysError
 from api.settings import Settings, load
+from api.stream_protocol import LONGEST_MESSAGE_BYTES, StreamProtocol
 
 
 def run(app: FastAPI, settings: Settings) -> None:
@@ -23,6 +24,9 @@ def run(app: FastAPI, settings: Settings) -> None:
         # Longer than clients and proxies keep an idle connection (most of them 60 s at most): else
         # it is closed at the moment in which one of them sends the next request over it.
         timeout_keep_alive=75,
+        ws=StreamProtocol,
+        ws_max_size=LONGEST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # PCM gains nothing, and a small frame may hold a large one
         timeout_graceful_shutdown=3,  # an answer under way may still finish
     )
 

@@ -43,11 +43,14 @@ class Admission:
     A slow upload holds no place at the models: a request takes one when its body is there.
     """
 
-    def __init__(self, places: int, metrics: Metrics, recordings: int = 1) -> None:
+    def __init__(
+        self, places: int, metrics: Metrics, recordings: int = 1, streams: int = 1
+    ) -> None:
         self._places = places
         self._taken = 0
         self._inside = 0
         self._recordings_left = recordings
+        self._streams_left = streams
         self._freed = asyncio.Event()
         self._turns = asyncio.Semaphore(max(1, places // 2))
         self._metrics = metrics
@@ -75,6 +78,17 @@ class Admission:
             yield
         finally:
             self._recordings_left += 1
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """Be one of the live streams, from before the handshake on, or raise OverloadedError."""
+        if self._streams_left <= 0:
+            self._refuse()
+        self._streams_left -= 1
+        try:
+            yield
+        finally:
+            self._streams_left += 1
 
     @contextmanager
     def place(self) -> Iterator[None]:

@@ -6,7 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import VERSION, batch, docs, errors, health, history, metrics, routes, timeline, tracing
+from api import (
+    VERSION,
+    batch,
+    docs,
+    errors,
+    health,
+    history,
+    metrics,
+    routes,
+    stream,
+    timeline,
+    tracing,
+)
 from api.admission import Admission, Gate
 from api.auth import Access
 from api.body import BodyLimit
@@ -64,7 +76,8 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app = FastAPI(
         title="NeuroSense",
         version=VERSION,
-        description="The emotions of a sentence, a recording of speech, or both.",
+        description="The emotions of a sentence, a recording of speech, or both. Speech as it is "
+        "spoken goes to the WebSocket `/stream`, which OpenAPI cannot describe: see the README.",
         lifespan=traced,
         docs_url=None,  # api.docs has it, without what needs a looser policy
         redoc_url=None,
@@ -74,9 +87,9 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app.state.access = Access(chosen)
     app.state.metrics = Metrics()
     app.state.admission = Admission(
-        chosen.max_concurrent_requests, app.state.metrics, chosen.max_timelines
+        chosen.max_concurrent_requests, app.state.metrics, chosen.max_timelines, chosen.max_streams
     )
-    for module in (health, routes, batch, timeline, history, metrics, docs):
+    for module in (health, routes, batch, timeline, stream, history, metrics, docs):
         app.include_router(module.router)
     errors.install(app)
     _add_middleware(app, chosen)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from api.errors import ApiError
 from api.keyring import Keyring
@@ -30,6 +31,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 _BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer ns_…`")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="`X-API-Key: ns_…`")
 _LONGEST_KEY = 256
+KEY_PROTOCOL = "bearer."
+"""Begins a WebSocket's subprotocol that is a key."""
 _FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host"}
 
 
@@ -76,7 +79,7 @@ class Access:
                 "NEUROSENSE_API_KEYS_FILE names, or listen on 127.0.0.1"
             )
 
-    def admit(self, request: Request, scope: Scope) -> None:
+    def admit(self, request: HTTPConnection, scope: Scope) -> None:
         """Let a request through, or raise UnauthorizedError, ForbiddenError, RateLimitedError."""
         if self.is_open_to(request):
             self._limit.count(address_of(request.client.host) if request.client else "")
@@ -88,7 +91,7 @@ class Access:
             raise ForbiddenError("forbidden", f"the key {entry.name!r} lacks the scope {scope!r}")
         self._limit.count(entry.id)
 
-    def is_open_to(self, request: Request) -> bool:
+    def is_open_to(self, request: HTTPConnection) -> bool:
         """Tell whether a request needs no key: there is no file, and it comes from this machine.
 
         The settings say where the API listens, unless another server than ours runs it: so the
@@ -132,12 +135,15 @@ def _is_loopback_address(host: str) -> bool:
         return False
 
 
-def _sent_key(request: Request) -> str:
+def _sent_key(request: HTTPConnection) -> str:
     """Return the one key of a request; UnauthorizedError where there is none or more."""
     sent = set(request.headers.getlist("x-api-key"))
     for credentials in request.headers.getlist("authorization"):
         scheme, _, key = credentials.partition(" ")
         sent.add(key.strip(" ") if scheme.lower() == "bearer" else "")
+    for protocol in request.scope.get("subprotocols", ()):  # a web page's WebSocket sets no header
+        if protocol.startswith(KEY_PROTOCOL):
+            sent.add(protocol.removeprefix(KEY_PROTOCOL))
     sent.discard("")
     if not sent:
         raise UnauthorizedError("send an API key as `Authorization: Bearer …` or `X-API-Key: …`")

@@ -138,9 +138,12 @@ class UnexpectedErrors:
         except ClientDisconnect:
             logger.info("the client left before its request was read")
         except Exception as error:
-            if scope["type"] != "http" or started:
+            if scope["type"] == "lifespan" or (scope["type"] == "http" and started):
                 raise
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error("unexpected %s\n%s", type(error).__name__, stack)
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1011, "reason": "internal"})
+                return
             told = problem(500, "internal", "an unexpected error; it has been logged")
             await told(scope, receive, send)

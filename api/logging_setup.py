@@ -12,6 +12,7 @@ from logging.config import dictConfig
 from typing import Any, Literal
 
 from api.request_id import current_request_id
+from api.stream_protocol import worth_logging
 
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -57,12 +58,14 @@ def configure(log_format: Format, level: Level) -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"line": {"()": formatter}},
+            "filters": {"clients": {"()": lambda: worth_logging}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             # Libraries only when something is wrong: at lower levels some log what they handle.
             "root": {"level": "ERROR" if level == "error" else "WARNING", "handlers": ["stderr"]},
             "loggers": {
                 "neurosense": ours,
                 "uvicorn": ours,
+                "uvicorn.error": {"filters": ["clients"]},
                 "python_multipart": {"level": "CRITICAL"},  # warns with the bytes it does not like
             },
         }

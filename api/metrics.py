@@ -55,6 +55,10 @@ class Metrics:
             f"{name}_refused", "Requests turned away", ("reason",), registry=new
         )
         self._init_log(name, new)
+        self.streams = Gauge(f"{name}_streams", "Live streams that are open", registry=new)
+        self._streamed = Counter(
+            f"{name}_stream_results", "Of streams", ("kind", "outcome"), registry=new
+        )
 
     def _init_log(self, name: str, new: CollectorRegistry) -> None:
         help_text = "One write of a batch of log rows"
@@ -86,6 +90,10 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request turned away; `reason` is one of a few fixed codes (`overloaded` …)."""
         self._refused.labels(reason).inc()
+
+    def streamed(self, kind: str, outcome: str) -> None:
+        """Count a stream's `window` or `segment` that was `answered`, `failed` or `dropped`."""
+        self._streamed.labels(kind, outcome).inc()
 
     def log_written(self, rows: int, seconds: float) -> None:
         """Count a batch of log rows that is durable now."""

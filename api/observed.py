@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from api.tracing import parent_of, span
 logger = logging.getLogger("neurosense.access")
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 _CLIENT_LEFT = 499
 """The code in metrics and logs of a request whose client left before it was read."""
 
@@ -27,7 +29,7 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -36,7 +38,7 @@ class Observed:
         with answering(identity), span("request", kind=SpanKind.SERVER, parent=parent) as current:
             exchange = _Exchange(send, identity)
             try:
-                with self._metrics.in_progress.track_inprogress():
+                with self._in_progress(scope):
                     await self._app(scope, receive, exchange.send)
             except Exception:
                 exchange.end(500)
@@ -44,6 +46,11 @@ class Observed:
             finally:
                 exchange.end(_CLIENT_LEFT)
                 self._note(scope, exchange, current)
+
+    def _in_progress(self, scope: Scope) -> AbstractContextManager[object]:
+        if scope["type"] == "websocket":  # answered at its handshake, and open long after it
+            return nullcontext()
+        return self._metrics.in_progress.track_inprogress()
 
     def _note(self, scope: Scope, exchange: "_Exchange", current: Span) -> None:
         route, method, status = _route(scope), _method(scope), exchange.status
@@ -72,9 +79,10 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """Pass the answer on, with the request's id."""
-        if message["type"] == "http.response.start":
+        if message["type"] in _HEADS:
             # Ended here: after an early answer, what the client still sends is read for a while.
-            self.end(message["status"])
+            self.end(message.get("status", 101))
+            message.setdefault("headers", [])
             MutableHeaders(scope=message)[HEADER] = self.identity
         await self._send(message)
 
@@ -91,4 +99,5 @@ def _route(scope: Scope) -> str:
 
 
 def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in _METHODS else "OTHER"
+    method = scope.get("method", "GET")  # a WebSocket's handshake is a GET
+    return method if method in _METHODS else "OTHER"

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from api import answers
 from api.admission import Admission
@@ -17,6 +18,15 @@ from api.rows import NO_PART, Part, to_row
 from api.schemas import Answer, MultimodalAnswer
 from api.settings import Settings
 from api.tracing import span
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was asked and what came of it."""
+
+    asked: Asked
+    prediction: Prediction
+    answer: MultimodalAnswer
 
 
 @dataclass(frozen=True)
@@ -57,15 +67,23 @@ class Service:
 
     async def segment(self, asked: Asked, part: Part) -> MultimodalAnswer:
         """Answer for a part of a long recording, as `item`."""
-        async with self.admission.turn(self.settings.request_timeout_s):
+        found = await self.find(asked, "timeline", self.settings.request_timeout_s)
+        await self.keep(found, part)
+        return found.answer
+
+    async def find(self, asked: Asked, endpoint: str, turn_timeout_s: float) -> Found:
+        """Answer for a part of what one client sends, once it is its turn; it is in no log yet."""
+        async with self.admission.turn(turn_timeout_s):
             started_s = time.perf_counter()
-            with self.metrics.model_time("timeline"):
+            with self.metrics.model_time(endpoint):
                 prediction = await classify(self.models, asked, self.settings.request_timeout_s)
-        answer = answers.multimodal(prediction, _elapsed_ms(started_s))
+        return Found(asked, prediction, answers.multimodal(prediction, _elapsed_ms(started_s)))
+
+    async def keep(self, found: Found, part: Part) -> None:
+        """Return when the row of what was found is durable; it is on its way at once."""
         if not self.settings.store_input_text:
             part = replace(part, speaker=None)
-        await self._store(answer, prediction, asked, part)
-        return answer
+        await self._store(found.answer, found.prediction, found.asked, part)
 
     async def _single(
         self, branch: Branch, prediction: Prediction, asked: Asked, started_s: float
@@ -93,7 +111,7 @@ def _elapsed_ms(started_s: float) -> float:
     return (time.perf_counter() - started_s) * 1000
 
 
-async def _service(request: Request) -> Service:  # async: else it is called in a thread
+async def _service(request: HTTPConnection) -> Service:  # async: else called in a thread
     service: Service = request.app.state.service
     return service
 

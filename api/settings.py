@@ -112,8 +112,14 @@ class Settings(BaseSettings):
     max_timelines: int = Field(
         2, ge=1, le=1000, description="long recordings in work at once, more get 503; 1 to 1000"
     )
+    max_streams: int = Field(
+        8, ge=1, le=10_000, description="live streams open at once, more get 503; 1 to 10000"
+    )
     max_timeline_seconds: float = Field(
-        7200.0, gt=0, le=86_400, description="longest long recording in seconds, up to 86400"
+        7200.0,
+        gt=0,
+        le=86_400,
+        description="longest long recording or live stream in seconds, up to 86400",
     )
     max_timeline_bytes: int = Field(
         512 * 2**20,
@@ -133,7 +139,8 @@ class Settings(BaseSettings):
         60.0,
         gt=0,
         le=3600,
-        description="seconds that a request body may take to arrive, up to 3600",
+        description="seconds that a request body, and the next sound of a live stream, may take "
+        "to arrive, up to 3600",
     )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="seconds that the models may take, up to 600"

@@ -55,7 +55,7 @@ class Sound:
     def wav(self, start_s: float, end_s: float) -> bytes:
         """Return a part as a WAV file."""
         start, end = (2 * round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
-        return _wav(os.pread(self._samples.fileno(), end - start, start))
+        return as_wav(os.pread(self._samples.fileno(), end - start, start))
 
     def close(self) -> None:
         """End the process and drop the samples."""
@@ -72,7 +72,8 @@ class Sound:
         return bool(piece)
 
 
-def _wav(samples: bytes) -> bytes:
+def as_wav(samples: bytes) -> bytes:
+    """Return 16 kHz mono samples of 16 bits as a WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as written:
         written.setparams((1, 2, SAMPLE_RATE_HZ, 0, "NONE", ""))

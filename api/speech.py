@@ -18,7 +18,11 @@ _AGGRESSIVENESS = 2
 
 _LONGEST_PAUSE_S = 0.45
 _SHORTEST_SPEECH_S = 0.3
-_MARGIN_S = 0.12
+MARGIN_S = 0.12
+"""So much of the sound around speech belongs to its segment."""
+
+_MOST_FRAMES = int(29.0 / FRAME_S)
+"""Who speaks on is cut: the models take 30 s."""
 
 Activity = npt.NDArray[np.uint8]
 """1 where somebody speaks [frames of `FRAME_S`]."""
@@ -32,18 +36,47 @@ class SpeechDetector:
         self._rest = b""
         self._found = bytearray()
 
-    def hear(self, samples: bytes) -> None:
-        """Take the next samples."""
+    def hear(self, samples: bytes) -> bytes:
+        """Take the next samples; return what was found in the frames that are whole now."""
+        before = len(self._found)
         heard = self._rest + samples
         whole = len(heard) - len(heard) % _FRAME_BYTES
         for start in range(0, whole, _FRAME_BYTES):
             frame = heard[start : start + _FRAME_BYTES]
             self._found.append(self._detector.is_speech(frame, SAMPLE_RATE_HZ))
         self._rest = heard[whole:]
+        return bytes(self._found[before:])
 
     def activity(self) -> Activity:
         """Return what was found in the whole frames so far."""
         return np.frombuffer(bytes(self._found), dtype=np.uint8)
+
+
+class Pauses:
+    """Finds the same segments while somebody still speaks; times are frames of `FRAME_S`."""
+
+    def __init__(self) -> None:
+        self._heard = 0
+        self._start: int | None = None
+        self._end = 0
+
+    def hear(self, voiced: bool) -> tuple[int, int] | None:
+        """Take the next frame; return the speech that is over with it, if any is."""
+        self._heard += 1
+        if voiced:
+            self._start = self._heard - 1 if self._start is None else self._start
+            self._end = self._heard
+        if self._start is None:
+            return None
+        paused = (self._heard - self._end) * FRAME_S > _LONGEST_PAUSE_S + 1e-9
+        return self.finish() if paused or self._heard - self._start >= _MOST_FRAMES else None
+
+    def finish(self) -> tuple[int, int] | None:
+        """Return the speech under way, as if it were over now."""
+        start, self._start = self._start, None
+        if start is None or (self._end - start) * FRAME_S < _SHORTEST_SPEECH_S - 1e-9:
+            return None
+        return start, self._end
 
 
 def segments(activity: Activity, duration_s: float) -> list[Cue]:
@@ -55,7 +88,7 @@ def segments(activity: Activity, duration_s: float) -> list[Cue]:
         else:
             found.append((start_s, end_s))
     return [
-        Cue(max(0.0, start_s - _MARGIN_S), min(duration_s, end_s + _MARGIN_S))
+        Cue(max(0.0, start_s - MARGIN_S), min(duration_s, end_s + MARGIN_S))
         for start_s, end_s in found
         if end_s - start_s >= _SHORTEST_SPEECH_S
     ]

@@ -63,11 +63,15 @@ class Timeline(Summary):
 
 def together(segments: Sequence[TimelineSegment]) -> SubResult:
     """Return the mean of the answered segments' scores, at least one, weighted by their length."""
-    answered = [(one.end - one.start, one.result) for one in segments if one.result]
-    total_s = sum(length_s for length_s, _ in answered)
+    return mean_of([(one.end - one.start, one.result.all_scores) for one in segments if one.result])
+
+
+def mean_of(found: Sequence[tuple[float, Mapping[str, float]]]) -> SubResult:
+    """Return the mean of scores, at least one, weighted by the seconds that each is about."""
+    total_s = sum(length_s for length_s, _ in found)
     scores: dict[str, float] = {}
-    for length_s, result in answered:
-        for emotion, score in result.all_scores.items():
+    for length_s, all_scores in found:
+        for emotion, score in all_scores.items():
             scores[emotion] = scores.get(emotion, 0.0) + score * length_s / total_s
     ranked = dict(sorted(scores.items(), key=lambda item: -item[1]))
     top = next(iter(ranked))

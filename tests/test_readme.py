@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import serving.settings
 import ui.settings
 from export.real_inputs import RECORDINGS
 from tests.conftest import Stack
+from tests.recordings import speech
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 EXAMPLES = re.findall(r"```bash\n(curl .+?)\n```\n+```json\n(.+?)\n```", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.+?)\n```", README, re.DOTALL)
 CHANGING = {"id", "timestamp", "latency_ms"}
 GROWING = ("/predictions?", "/stats?")  # what they hold depends on what was asked before
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt install curl")
@@ -71,10 +74,24 @@ def test_every_endpoint_has_an_example() -> None:
 
 
 def test_the_python_example_runs(stack: Stack) -> None:
-    [code] = re.findall(r"```python\n(.+?)\n```", README, re.DOTALL)
+    _, code = PYTHON
     printed: list[Any] = []
     exec(code.replace("127.0.0.1:8001", stack.triton_grpc), {"print": printed.append})  # noqa: S102
     assert printed[0].argmax() == 3
+
+
+def test_the_live_example_runs(stack: Stack, tmp_path: Path) -> None:
+    code, _ = PYTHON
+    (tmp_path / "live.py").write_text(
+        code.replace("127.0.0.1:8080", stack.api_url.removeprefix("http://"))
+    )
+    sound = (speech() * 32767).astype("<i2").tobytes() + bytes(32_000)
+    done = subprocess.run(
+        [sys.executable, "live.py"], cwd=tmp_path, input=sound, capture_output=True, check=True
+    )
+    told = [line.split() for line in done.stdout.decode().splitlines()]
+    assert {"window", "segment"} <= {kind for kind, *_ in told}
+    assert told[-1][0] == "end"
 
 
 def settings_table() -> str:
