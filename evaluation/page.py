@@ -6,16 +6,10 @@ from typing import Any
 
 from evaluation import html, plots
 from evaluation.metrics import MEASURES
+from evaluation.page_scores import WORDS, score_tables
 from evaluation.sweep import CHOSEN_BY
 
-_MEASURES = {
-    "accuracy": "accuracy (= weighted recall)",
-    "unweighted_recall": "unweighted average recall",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-}
 _OF_MODEL = ("name", "version", "weights", "revision", "precision")
-_SPEAKERS_SHOWN = 40
 
 
 def render(made: dict[str, Any]) -> str:
@@ -72,7 +66,7 @@ def _part(part: dict[str, Any]) -> Iterator[str]:
             yield from _branch(branch, part[branch])
     for strategy, found in part.get("fused", {}).items():
         yield f"<h3>Fused 55/45, strategy <code>{strategy}</code></h3>"
-        yield from _scores(found)
+        yield from score_tables(found)
     if "sweep" in part:
         yield "<h3>The weight of the text</h3>"
         yield from _sweep(part)
@@ -84,7 +78,7 @@ def _branch(branch: str, found: dict[str, Any]) -> Iterator[str]:
         yield f"<h3>{branch.capitalize()} alone</h3>"
         if limit["missing"]:
             yield "<p>Rows whose emotion the model can express.</p>"
-        yield from _scores(found["own_emotions"])
+        yield from score_tables(found["own_emotions"])
     if "all_rows" in found:
         yield f"<h3>{branch.capitalize()} alone, all rows</h3>"
         yield (
@@ -92,60 +86,7 @@ def _branch(branch: str, found: dict[str, Any]) -> Iterator[str]:
             f"is wrong, so no model of its kind gets beyond accuracy {limit['accuracy']:.3f} and "
             f"unweighted recall {limit['unweighted_recall']:.3f} here.</p>"
         )
-        yield from _scores(found["all_rows"])
-
-
-def _scores(found: dict[str, Any]) -> Iterator[str]:
-    calibration = found["calibration"]
-    error = {"value": calibration["ece"], "interval": calibration["ece_interval"]}
-    rows = [[words, html.spread(found[name])] for name, words in _MEASURES.items()]
-    rows += [
-        ["expected calibration error", html.spread(error)],
-        ["Brier score", f"{calibration['brier']:.3f}"],
-        ["log loss (nats)", f"{calibration['log_loss']:.3f}"],
-        ["mean confidence", f"{calibration['mean_confidence']:.3f}"],
-    ]
-    yield html.table(f"{found['rows']} rows, drawn by {found['drawn_by']}", ["", "value"], rows)
-    yield _classes(found["classes"])
-    yield html.confusion(found["confusion"]["emotions"], found["confusion"]["counts"])
-    if plots.available():
-        drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
-        yield f'<div class="plots">{"".join(drawn)}</div>'
-    yield from _groups(found)
-
-
-def _classes(classes: dict[str, dict[str, Any]]) -> str:
-    rows = [
-        [
-            emotion,
-            one["rows"],
-            one["guessed"],
-            f"{one['precision']:.3f}",
-            html.spread({"value": one["recall"], "interval": one["recall_interval"]}),
-            f"{one['f1']:.3f}",
-        ]
-        for emotion, one in classes.items()
-    ]
-    return html.table("By emotion", ["", "rows", "answered", "precision", "recall", "F1"], rows)
-
-
-def _groups(found: dict[str, Any]) -> Iterator[str]:
-    if found["groups"]:
-        rows = [
-            [name, one["rows"]]
-            + [
-                html.spread({"value": one[measure], "interval": one["intervals"][measure]})
-                for measure in MEASURES
-            ]
-            for name, one in found["groups"].items()
-        ]
-        yield html.table("By group", ["", "rows", *_MEASURES.values()], rows)
-    if speakers := found["speakers"]:
-        shown = sorted(speakers.items(), key=lambda pair: -pair[1]["rows"])[:_SPEAKERS_SHOWN]
-        rows = [[n, one["rows"], *(f"{one[m]:.3f}" for m in MEASURES)] for n, one in shown]
-        caption = f"By speaker ({len(shown)} of {len(speakers)}, those with most rows)"
-        made = html.table(caption, ["", "rows", *_MEASURES.values()], rows)
-        yield f"<details><summary>By speaker</summary>{made}</details>"
+        yield from score_tables(found["all_rows"])
 
 
 def _sweep(part: dict[str, Any]) -> Iterator[str]:
@@ -161,7 +102,7 @@ def _sweep(part: dict[str, Any]) -> Iterator[str]:
         caption = (
             f"{strategy}; the ceiling is the accuracy of a text model that is always right and sure"
         )
-        made = html.table(caption, ["weight", *_MEASURES.values(), "ceiling"], rows)
+        made = html.table(caption, ["weight", *WORDS.values(), "ceiling"], rows)
         yield f"<details><summary>{strategy}, all weights</summary>{made}</details>"
     if part["served_fusion_differs_by"] is not None:
         off = part["served_fusion_differs_by"]
@@ -175,14 +116,14 @@ def _chosen(chosen: dict[str, Any]) -> Iterator[str]:
         for name, one in chosen.items()
     ]
     words = CHOSEN_BY.replace("_", " ")
-    yield html.table(f"Chosen by {words}", ["strategy", "weight", *_MEASURES.values()], rows)
+    yield html.table(f"Chosen by {words}", ["strategy", "weight", *WORDS.values()], rows)
     for name, one in chosen.items():
         yield _tests(f"{name}, that weight less the default (weighted, 0.55)", one)
 
 
 def _tests(caption: str, one: dict[str, Any]) -> str:
     found = one.get("against_default", one)
-    rows = [[words, *_difference(found[name])] for name, words in _MEASURES.items()]
+    rows = [[words, *_difference(found[name])] for name, words in WORDS.items()]
     test = found["mcnemar"]
     rows.append(
         [

@@ -51,6 +51,11 @@ class Manifest:
     created_at: str | None = None
     format: int = FORMAT
 
+    @property
+    def temperature(self) -> float:
+        """What the graph's answers were cooled by, 1 where nothing was fitted."""
+        return float(self.calibration["temperature"]) if self.calibration else 1.0
+
     def to_json(self) -> str:
         """Return the file's text; what does not apply to the branch is left out."""
         fields = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}

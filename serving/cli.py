@@ -15,8 +15,9 @@ from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
-from serving import evaluate_commands
+from serving.calibrate_command import calibrate
 from serving.errors import ServingError
+from serving.evaluate_command import evaluate
 from serving.keys import check_keys
 from serving.provision import install_export_tools, provide
 from serving.repository import render
@@ -35,7 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(key_commands.app)
-app.command()(evaluate_commands.evaluate)
+app.command()(evaluate)
+app.command()(calibrate)
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()
 

@@ -100,6 +100,17 @@ def test_a_sharpened_classifier_is_worse_calibrated() -> None:
     assert calibration.ece(truth, sharp) > 0.1
 
 
+def test_chance_alone_makes_an_ece_which_more_rows_take_away() -> None:
+    few, many = (calibration.by_chance(probabilities(rows=rows)[1]) for rows in (100, 3000))
+    assert few["mean"] > 3 * many["mean"]
+    within = 0
+    for seed in range(40):
+        truth, vectors = probabilities(seed, rows=150)
+        limit = calibration.by_chance(vectors)["percentile_95"]
+        within += calibration.ece(truth, vectors) <= limit
+    assert 33 <= within <= 40
+
+
 def test_abstaining_keeps_the_surest() -> None:
     truth, vectors = probabilities()
     curve = calibration.abstaining(truth, vectors)

@@ -1,4 +1,4 @@
-"""`neurosense evaluate` and `neurosense calibrate`."""
+"""`neurosense evaluate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,28 +6,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evaluation.layouts import Layout, read
+from evaluation.layouts import read
 from evaluation.onnx_files import OnnxFiles
 from evaluation.run import JSON_NAME, PAGE_NAME, Models
 from evaluation.run import evaluate as run_evaluation
 from evaluation.served import Served
 from evaluation.summary import lines
 from export.manifest import Branch
+from serving.evaluation_options import Data, Dev, LayoutOption, Repository, Test
 from serving.settings import Settings
 
 _console = Console(highlight=False, soft_wrap=True)
-
-Data = Annotated[
-    Path, typer.Argument(help="a manifest (CSV or JSON Lines), or a corpus's folder with --layout")
-]
-LayoutOption = Annotated[
-    Layout | None, typer.Option(help="how the data lies: a manifest, or as a corpus is published")
-]
-Dev = Annotated[str, typer.Option(help="the split that weights and temperatures are chosen on")]
-Test = Annotated[str, typer.Option(help="the split that is scored")]
-Repository = Annotated[
-    Path | None, typer.Option(help="where versions are published (default: the state folder's)")
-]
 
 
 def evaluate(
