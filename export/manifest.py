@@ -23,7 +23,8 @@ class Manifest:
     """Where a version's weights come from, what it predicts and how exactly.
 
     `parity` compares the float32 graph with the checkpoint, `gate` a lower precision with
-    float32; `requested` is what the precision was chosen by.
+    float32; `requested` is what the precision was chosen by. `calibration` holds the temperature
+    that the graph applies and what it was fitted on, None where that is 1.
 
     `files` maps `<model>/<file>` to its SHA-256. `version` is the number that Triton knows
     it by, None while it is not published (a starter as shipped).
@@ -44,10 +45,16 @@ class Manifest:
     sample_rate_hz: int | None = None
     min_samples: int | None = None
     gate: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
     requested: Precision = "fp32"
     version: int | None = None
     created_at: str | None = None
     format: int = FORMAT
+
+    @property
+    def temperature(self) -> float:
+        """What the graph's answers were cooled by, 1 where nothing was fitted."""
+        return float(self.calibration["temperature"]) if self.calibration else 1.0
 
     def to_json(self) -> str:
         """Return the file's text; what does not apply to the branch is left out."""

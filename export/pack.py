@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import onnx
 
@@ -17,6 +17,7 @@ from ensemble.audio import decode
 from export import manifest as manifests
 from export import onnx_file, parity
 from export.build import describe, write_int8
+from export.calibrated import calibrate_starter
 from export.checkpoint import read
 from export.gate import Gate, judge
 from export.hub_progress import Progress
@@ -61,7 +62,10 @@ def pack(
         (folder / GRAPH_INT8).unlink(missing_ok=True)
         if gate.passed:
             shutil.copyfile(work / GRAPH_INT8, folder / GRAPH_INT8)
+    calibration = _fitted_for(folder)
     _describe(prepared, result, gate, folder)
+    if calibration:
+        calibrate_starter(folder, calibration)
     progress(f"off by {result.max_abs_diff:.1e} at most; int8: {gate.summary}")
     if not gate.passed:
         progress("int8 has not passed the gate: left out")
@@ -86,6 +90,16 @@ def _describe(prepared: Prepared, result: parity.Parity, gate: Gate, folder: Pat
         gate=gate.figures() if gate.passed else None,
     )
     (folder / manifests.FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def _fitted_for(folder: Path) -> dict[str, Any] | None:
+    """Return the calibration that the folder's weights have, None where they are other ones."""
+    try:
+        manifest = manifests.read(folder)
+    except (FileNotFoundError, ValueError):
+        return None
+    same = manifest.files.get(WEIGHTS) == manifests.sha256(folder / WEIGHTS)
+    return manifest.calibration if same else None
 
 
 def _real_inputs(prepared: Prepared, judged: str) -> RealInputs:

@@ -9,12 +9,15 @@ import typer
 from rich.console import Console
 
 from api import key_commands
+from evaluation.errors import EvaluationError
 from export.errors import ExportError
 from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
+from serving.calibrate_command import calibrate
 from serving.errors import ServingError
+from serving.evaluate_command import evaluate
 from serving.keys import check_keys
 from serving.provision import install_export_tools, provide
 from serving.repository import render
@@ -33,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(key_commands.app)
+app.command()(evaluate)
+app.command()(calibrate)
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()
 
@@ -41,7 +46,7 @@ def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
     try:
         app()
-    except (ServingError, ExportError, OSError) as error:
+    except (ServingError, ExportError, EvaluationError, OSError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"neurosense: {error}", markup=False
         )

@@ -72,6 +72,8 @@ def _identity(manifest: Manifest) -> str:
             "weights": manifest.weights,
             "revision": manifest.revision,
             "coverage": manifest.coverage,
+            "precision": manifest.precision,
+            "calibration": manifest.calibration,
         }
     )
 

@@ -15,12 +15,14 @@ from transformers import AutoModelForAudioClassification, AutoModelForSequenceCl
 
 from export import audio_branch, audio_graph, onnx_file, parity, text_branch, text_graph
 from export import manifest as manifests
+from export.calibrated import calibrate_starter
 from export.checkpoint import read
 from export.errors import ExportError
 from export.loading import load_feature_extractor
 from export.manifest import Branch
 from export.pack import main, pack
 from export.starter import STARTERS, publish_starter
+from export.temperature import apply
 
 LOADERS = {"text": AutoModelForSequenceClassification, "audio": AutoModelForAudioClassification}
 WITHOUT_TORCH = """
@@ -75,6 +77,7 @@ def check_equal(branch: Branch, folder: Path, work: Path) -> None:
         names = audio_graph.INPUT_NAMES
         rows = [random.standard_normal(n).astype(np.float32) for n in (400, 16_000, 7_777)]
     onnx_file.write(graph, names, work / "fresh.onnx")
+    apply(work / "fresh.onnx", manifests.read(folder).temperature, work / "fresh.onnx")
     lengths = [len(row) for row in rows]
     packed, fresh = (
         parity.run(onnxruntime.InferenceSession(file), rows, lengths)
@@ -108,6 +111,21 @@ def test_packing_again_changes_nothing(starters: Path) -> None:
     before = {file: file.read_bytes() for file in starters.glob("*/*")}
     main(["audio", "--starters", str(starters)])
     assert {file: file.read_bytes() for file in starters.glob("*/*")} == before
+
+
+def test_a_temperature_stays_with_its_weights(starters: Path) -> None:
+    folder = starters / "audio"
+    calibrate_starter(folder, {"temperature": 1.3})
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    main(["audio", "--starters", str(starters)])
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+    check_equal("audio", folder, starters)
+    model = AutoModelForAudioClassification.from_pretrained(folder, dtype="auto")
+    with torch.no_grad():
+        model.classifier.bias += 0.5
+    model.save_pretrained(folder)
+    main(["audio", "--starters", str(starters)])
+    assert manifests.read(folder).temperature == 1.0
 
 
 def test_other_weights_are_another_revision(starters: Path, tmp_path: Path) -> None:

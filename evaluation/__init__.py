@@ -1,0 +1,1 @@
+"""How right the models are: labelled data in, scores with intervals, plots and temperatures out."""

@@ -1,0 +1,113 @@
+"""Fits a branch's temperature on one split, and judges it on another."""
+
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.answers import Answers
+from evaluation.calibration import by_chance, ece, log_loss
+from evaluation.coverage import covered_rows
+from evaluation.errors import EvaluationError
+from evaluation.items import Dataset, Part, emotion_index, parts
+from evaluation.metrics import Floats, Ints
+from evaluation.report import answered
+from evaluation.run import Models, collect
+from evaluation.temperature import cooled, fit
+from export.manifest import Branch
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A temperature for a branch on top of what its graph does already, and how it does."""
+
+    temperature: float
+    data: str
+    fitted_on: str
+    fitted_rows: int
+    judged: str
+    judged_rows: int
+    ece_before: float
+    ece_after: float
+    ece_by_chance: float
+    log_loss_before: float
+    log_loss_after: float
+
+    @property
+    def helps(self) -> bool:
+        """Whether the truth of the judged rows got likelier."""
+        return self.log_loss_after < self.log_loss_before
+
+    @property
+    def summary(self) -> str:
+        """The figures in words."""
+        return (
+            f"temperature {self.temperature:.3f}, fitted on {self.fitted_rows} rows of "
+            f"{self.fitted_on}. On {self.judged_rows} of {self.judged}: ECE "
+            f"{self.ece_before:.3f} before, {self.ece_after:.3f} after (up to "
+            f"{self.ece_by_chance:.3f} is chance), log loss {self.log_loss_before:.3f} before, "
+            f"{self.log_loss_after:.3f} after"
+        )
+
+    def record(self, present: float) -> dict[str, Any]:
+        """Return what the manifest remembers, for a graph that has the temperature `present`."""
+        fields = dataclasses.asdict(self) | {"temperature": self.temperature * present}
+        return {
+            name: round(value, 6) if isinstance(value, float) else value
+            for name, value in fields.items()
+        }
+
+
+def fitted(data: Dataset, branch: Branch, models: Models, dev: str, test: str) -> Fitted:
+    """Return the temperature that fits `dev` best, and its figures on `test`.
+
+    Data without splits is both. Rows whose emotion the model has no output for are left out.
+
+    Raises:
+        EvaluationError: there is nothing to fit on.
+    """
+    chosen = parts(_of_branch(data, branch), dev, test)
+    fit_on, judged_on = chosen[0], chosen[-1]
+    if fit_on.name not in (dev, "all"):
+        raise EvaluationError(f"{data.name} has no split {dev!r} to fit on: name one with --dev")
+    with tempfile.TemporaryDirectory() as folder:
+        items = [item for part in chosen for item in part.items]
+        answers = collect(items, models, Path(folder))
+    truth, given = _rows(fit_on, answers, branch)
+    temperature = fit(truth, given)
+    judged, before = _rows(judged_on, answers, branch)
+    after = cooled(before, temperature)
+    return Fitted(
+        temperature=temperature,
+        data=data.name,
+        fitted_on=fit_on.name,
+        fitted_rows=len(truth),
+        judged=judged_on.name,
+        judged_rows=len(judged),
+        ece_before=ece(judged, before),
+        ece_after=ece(judged, after),
+        ece_by_chance=by_chance(after)["percentile_95"],
+        log_loss_before=log_loss(judged, before),
+        log_loss_after=log_loss(judged, after),
+    )
+
+
+def _of_branch(data: Dataset, branch: Branch) -> Dataset:
+    """Return the data with what the branch reads, and nothing for the other."""
+    if branch == "text":
+        items = [dataclasses.replace(item, audio=None) for item in data.items if item.text]
+    else:
+        items = [dataclasses.replace(item, text=None) for item in data.items if item.audio]
+    return dataclasses.replace(data, items=items)
+
+
+def _rows(part: Part, answers: Answers, branch: Branch) -> tuple[Ints, Floats]:
+    """Return truth [n] and probabilities [n, 7] of the rows that the branch can be right about."""
+    items, probabilities = answered(part.items, answers, branch)
+    rows = covered_rows(items, answers.models[branch]["coverage"])
+    if not rows:
+        raise EvaluationError(f"{part.name} holds no row with an emotion that the model has")
+    return np.array(emotion_index([items[row] for row in rows])), probabilities[rows]

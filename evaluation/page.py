@@ -1,0 +1,153 @@
+"""The report as one HTML page."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from evaluation import html, plots
+from evaluation.metrics import MEASURES
+from evaluation.page_scores import WORDS, score_tables
+from evaluation.sweep import CHOSEN_BY
+
+_OF_MODEL = ("name", "version", "weights", "revision", "precision")
+
+
+def render(made: dict[str, Any]) -> str:
+    """Return the page of a report."""
+    return html.page(f"How right is it? {made['data']['name']}", _sections(made))
+
+
+def _sections(made: dict[str, Any]) -> Iterator[str]:
+    yield from _about(made)
+    *chosen_on, scored = made["parts"].items()
+    yield f"<h2>{escape(scored[0])}: {scored[1]['rows']} rows</h2>"
+    yield from _part(scored[1])
+    for name, part in chosen_on:
+        yield f"<h2>{escape(name)}: {part['rows']} rows</h2>"
+        yield f"<details><summary>All of {escape(name)}</summary>{''.join(_part(part))}</details>"
+    if chosen := made.get("fusion_chosen_on_dev"):
+        yield from _chosen(chosen)
+    if compared := made.get("compared_with"):
+        yield from _compared(compared)
+    if not plots.available():
+        yield "<p>Without plots: they need matplotlib (<code>pip install matplotlib</code>).</p>"
+
+
+def _about(made: dict[str, Any]) -> Iterator[str]:
+    data = made["data"]
+    yield (
+        "<p>Intervals hold 95 %, by bootstrap over speakers where they are known, else over rows. "
+        "Means are over the emotions that occur. ECE: 15 bins of equal width.</p>"
+    )
+    rows = [
+        [branch, *(model.get(name, "") for name in _OF_MODEL), _temperature(model)]
+        for branch, model in made["models"].items()
+    ]
+    yield html.table("Models", ["branch", *_OF_MODEL, "temperature"], rows)
+    yield html.table("Labels, folded", ["the data's", "scored as"], data["folding"].items())
+    if data["left_out"]:
+        yield html.table("Not as in the data", ["what", "rows"], data["left_out"].items())
+    yield f"<p>Splits: {escape(data['splits'])}.</p>"
+
+
+def _temperature(model: dict[str, Any]) -> str:
+    fitted = model.get("calibration")
+    if not fitted:
+        return "1 (not fitted)"
+    before, after = fitted["ece_before"], fitted["ece_after"]
+    return f"{fitted['temperature']:.3f} ({fitted['judged']}: ECE {before:.3f} → {after:.3f})"
+
+
+def _part(part: dict[str, Any]) -> Iterator[str]:
+    if part["not_answered"]:
+        yield html.table("Rows without an answer", ["why", "rows"], part["not_answered"].items())
+    for branch in ("text", "audio"):
+        if branch in part:
+            yield from _branch(branch, part[branch])
+    for strategy, found in part.get("fused", {}).items():
+        yield f"<h3>Fused 55/45, strategy <code>{strategy}</code></h3>"
+        yield from score_tables(found)
+    if "sweep" in part:
+        yield "<h3>The weight of the text</h3>"
+        yield from _sweep(part)
+
+
+def _branch(branch: str, found: dict[str, Any]) -> Iterator[str]:
+    limit = found["ceiling_on_all_rows"]
+    if "own_emotions" in found:
+        yield f"<h3>{branch.capitalize()} alone</h3>"
+        if limit["missing"]:
+            yield "<p>Rows whose emotion the model can express.</p>"
+        yield from score_tables(found["own_emotions"])
+    if "all_rows" in found:
+        yield f"<h3>{branch.capitalize()} alone, all rows</h3>"
+        yield (
+            f"<p>The model has no output for {', '.join(limit['missing'])}. Whatever it says there "
+            f"is wrong, so no model of its kind gets beyond accuracy {limit['accuracy']:.3f} and "
+            f"unweighted recall {limit['unweighted_recall']:.3f} here.</p>"
+        )
+        yield from score_tables(found["all_rows"])
+
+
+def _sweep(part: dict[str, Any]) -> Iterator[str]:
+    curves = part["sweep"]
+    if plots.available():
+        drawn = "".join(plots.sweep(curves, name) for name in (CHOSEN_BY, "accuracy"))
+        yield f'<div class="plots">{drawn}</div>'
+    for strategy, curve in curves.items():
+        rows = [
+            [f"{at['weight']:.2f}", *(f"{at[n]:.3f}" for n in MEASURES), f"{at['ceiling']:.3f}"]
+            for at in curve
+        ]
+        caption = (
+            f"{strategy}; the ceiling is the accuracy of a text model that is always right and sure"
+        )
+        made = html.table(caption, ["weight", *WORDS.values(), "ceiling"], rows)
+        yield f"<details><summary>{strategy}, all weights</summary>{made}</details>"
+    if part["served_fusion_differs_by"] is not None:
+        off = part["served_fusion_differs_by"]
+        yield f"<p>The served fusion is off these figures' by {off:.1e} at most.</p>"
+
+
+def _chosen(chosen: dict[str, Any]) -> Iterator[str]:
+    yield "<h2>The weight that is best on dev, on test</h2>"
+    rows = [
+        [name, f"{one['weight']:.2f}", *(html.spread(one["test"][m]) for m in MEASURES)]
+        for name, one in chosen.items()
+    ]
+    words = CHOSEN_BY.replace("_", " ")
+    yield html.table(f"Chosen by {words}", ["strategy", "weight", *WORDS.values()], rows)
+    for name, one in chosen.items():
+        yield _tests(f"{name}, that weight less the default (weighted, 0.55)", one)
+
+
+def _tests(caption: str, one: dict[str, Any]) -> str:
+    found = one.get("against_default", one)
+    rows = [[words, *_difference(found[name])] for name, words in WORDS.items()]
+    test = found["mcnemar"]
+    rows.append(
+        [
+            f"McNemar: only the first right {test['only_first_right']}, "
+            f"only the second {test['only_second_right']}",
+            "",
+            f"{test['p']:.3g}",
+        ]
+    )
+    return html.table(f"{caption}; {found['rows']} rows", ["", "difference", "p"], rows)
+
+
+def _difference(found: dict[str, Any]) -> tuple[str, str]:
+    low, high = found["interval"]
+    return f"{found['difference']:+.3f} ({low:+.3f} to {high:+.3f})", f"{found['p']:.3g}"
+
+
+def _compared(compared: dict[str, Any]) -> Iterator[str]:
+    yield "<h2>Compared with another version</h2>"
+    rows = [
+        [branch, *(model.get(name, "") for name in _OF_MODEL), _temperature(model)]
+        for branch, model in compared["models"].items()
+    ]
+    head = ["branch", *_OF_MODEL, "temperature"]
+    yield html.table("The other, first in each test", head, rows)
+    for name, found in compared["results"].items():
+        yield _tests(f"{name}: these answers less the others'", found)

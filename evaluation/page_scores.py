@@ -1,0 +1,76 @@
+"""The report's tables and plots of one set of scores."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from evaluation import html, plots
+from evaluation.metrics import MEASURES
+
+WORDS = {
+    "accuracy": "accuracy (= weighted recall)",
+    "unweighted_recall": "unweighted average recall",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+}
+"""What the measures are called in tables."""
+
+_SPEAKERS_SHOWN = 40
+
+
+def score_tables(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the measures, classes, confusions, plots, groups and speakers of one set of scores."""
+    calibration = found["calibration"]
+    error = {"value": calibration["ece"], "interval": calibration["ece_interval"]}
+    rows = [[words, html.spread(found[name])] for name, words in WORDS.items()]
+    rows += [
+        ["expected calibration error", html.spread(error)],
+        ["… of a perfectly calibrated model, by chance", _luck(calibration["ece_by_chance"])],
+        ["Brier score", f"{calibration['brier']:.3f}"],
+        ["log loss (nats)", f"{calibration['log_loss']:.3f}"],
+        ["mean confidence", f"{calibration['mean_confidence']:.3f}"],
+    ]
+    yield html.table(f"{found['rows']} rows, drawn by {found['drawn_by']}", ["", "value"], rows)
+    yield _classes(found["classes"])
+    yield html.confusion(found["confusion"]["emotions"], found["confusion"]["counts"])
+    if plots.available():
+        drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
+        yield f'<div class="plots">{"".join(drawn)}</div>'
+    yield from _groups(found)
+
+
+def _luck(by_chance: dict[str, float]) -> str:
+    return f"{by_chance['mean']:.3f}, up to {by_chance['percentile_95']:.3f} in 19 of 20 cases"
+
+
+def _classes(classes: dict[str, dict[str, Any]]) -> str:
+    rows = [
+        [
+            emotion,
+            one["rows"],
+            one["guessed"],
+            f"{one['precision']:.3f}",
+            html.spread({"value": one["recall"], "interval": one["recall_interval"]}),
+            f"{one['f1']:.3f}",
+        ]
+        for emotion, one in classes.items()
+    ]
+    return html.table("By emotion", ["", "rows", "answered", "precision", "recall", "F1"], rows)
+
+
+def _groups(found: dict[str, Any]) -> Iterator[str]:
+    if found["groups"]:
+        rows = [
+            [name, one["rows"]]
+            + [
+                html.spread({"value": one[measure], "interval": one["intervals"][measure]})
+                for measure in MEASURES
+            ]
+            for name, one in found["groups"].items()
+        ]
+        yield html.table("By group", ["", "rows", *WORDS.values()], rows)
+    if speakers := found["speakers"]:
+        shown = sorted(speakers.items(), key=lambda pair: -pair[1]["rows"])[:_SPEAKERS_SHOWN]
+        rows = [[n, one["rows"], *(f"{one[m]:.3f}" for m in MEASURES)] for n, one in shown]
+        caption = f"By speaker ({len(shown)} of {len(speakers)}, those with most rows)"
+        made = html.table(caption, ["", "rows", *WORDS.values()], rows)
+        yield f"<details><summary>By speaker</summary>{made}</details>"
