@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Most tests wait for servers that start or break: three processes keep two cores busy.
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint format export bench chaos fuzz starters clean
@@ -13,7 +15,7 @@ serve: .venv/run  ## install, publish the models, start everything (API 8080, pa
 	@exec $(BIN)/neurosense serve
 
 test: .venv/dev  ## install, run the whole test suite
-	$(BIN)/pytest -W error
+	$(BIN)/pytest -W error -n $(TEST_PROCESSES)
 
 lint: .venv/dev  ## ruff, mypy --strict, and known vulnerabilities of what is served
 	$(BIN)/ruff check .

@@ -32,6 +32,14 @@ class Stack:
     pid: int
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one test process: what talks to one running system, and else the tests of a file."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        running = next((name for name in ("stack", "locked") if name in fixtures), None)
+        item.add_marker(pytest.mark.xdist_group(running or str(item.path)))
+
+
 def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:
     """Return an environment for `neurosense serve` on free ports, with the shipped weights."""
     names = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")

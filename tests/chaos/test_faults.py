@@ -4,8 +4,8 @@ The long form is `make chaos`.
 """
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from benchmarks.chaos import campaign, system, trial
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.system import System
-from tests.chaos.conftest import RESULTS
+from tests.chaos.conftest import PROPERTY
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_nothing_is_lost_and_it_recovers(running: Running, fault: Fault) -> None:
+def test_nothing_is_lost_and_it_recovers(
+    running: Running, fault: Fault, record_property: Callable[[str, object], None]
+) -> None:
     if fault.needs_small_disk and running.system.disk is None:
         pytest.skip(campaign.NO_SMALL_DISK)
     result = running.loop.run(campaign.one(running.system, fault, short=True))
-    RESULTS.append(result)
+    record_property(PROPERTY, asdict(result))
     assert result.broken_promises() == []
 
 

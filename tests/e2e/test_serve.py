@@ -4,6 +4,7 @@ import contextlib
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,10 +17,18 @@ from tests.recordings import wav
 from tests.serving.test_cli import run
 
 
-def traces() -> set[Path]:
-    """Return the shared memory and the temporary folders of all that runs here."""
-    places = Path("/dev/shm"), Path(tempfile.gettempdir())  # noqa: S108
-    return {path for place in places for path in place.glob("neurosense-*")}
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files with a short name, as sockets need it."""
+    with tempfile.TemporaryDirectory(prefix="ns-") as folder:
+        yield Path(folder)
+
+
+def traces(temporary: Path) -> set[Path]:
+    """Return the temporary folders and the shared memory, named after them, of what ran there."""
+    folders = set(temporary.iterdir())
+    shared = {one for f in folders for one in Path("/dev/shm").glob(f"{f.name}*")}  # noqa: S108
+    return folders | shared
 
 
 def ask_until_it_is_gone(url: str) -> None:
@@ -30,12 +39,13 @@ def ask_until_it_is_gone(url: str) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_within_10_s_and_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
-    before = traces()
-    environment = stack_environment(tmp_path / "state")
+def test_it_stops_within_10_s_and_leaves_nothing(
+    tmp_path: Path, temporary: Path, how: signal.Signals
+) -> None:
+    environment = stack_environment(tmp_path / "state", TMPDIR=str(temporary))
     process = start_serve(environment, tmp_path / "log")
     family = psutil.Process(process.pid).children(recursive=True)
-    left = traces() - before
+    left = traces(temporary)
     assert len(left) > 2
     assert {"postgres", "tritonserver"} <= {child.name() for child in family}
     url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze/audio"
@@ -50,6 +60,7 @@ def test_it_stops_within_10_s_and_leaves_nothing(tmp_path: Path, how: signal.Sig
             client.result()
     assert [child for child in family if child.is_running()] == []
     assert [path for path in left if path.exists()] == []
+    assert list(temporary.iterdir()) == []
     ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
     listening = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert not ports & {connection.laddr.port for connection in listening}
