@@ -86,7 +86,7 @@ def _show(run: Run) -> None:
         _show_chart(run, part, chosen["number"])
     segment.show_segment(chosen, run.request.recording)
     segment.show_table(shown)
-    result.show_shifts(answer)
+    result.show_shifts(answer, shown)
     result.show_speakers(answer)
     result.show_files(answer, Path(run.request.recording.name).stem)
     result.show_origin(answer)

@@ -1,6 +1,6 @@
 """The timeline as a whole: in words, per speaker, where it changes, and as files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,7 +11,7 @@ from ui.charts import score_bars
 from ui.client import Answer
 from ui.theme import colors
 from ui.timeline_segment import choose_and_play
-from ui.timeline_words import clock
+from ui.timeline_words import Segment, clock
 
 _MOST_CHARTS = 4
 """Speakers with a chart of their own, those who speak longest; the table has all."""
@@ -40,8 +40,8 @@ def _warn(title: str, lines: list[str]) -> None:
             st.markdown(f"And {len(lines) - _MOST_LISTED:,} more: the JSON file has them.")
 
 
-def show_shifts(answer: Answer) -> None:
-    """List the strongest changes; each is a button that goes there."""
+def show_shifts(answer: Answer, shown: Sequence[Segment]) -> None:
+    """List the strongest changes; each is a button that goes there, where that is shown."""
     if not answer["shifts"]:
         return
     st.subheader("Strongest shifts", anchor=False)
@@ -49,7 +49,11 @@ def show_shifts(answer: Answer) -> None:
         for found in answer["shifts"]:
             after = found["after"]
             st.button(
-                said.shift(found), key=f"shift {after}", on_click=choose_and_play, args=[after]
+                said.shift(found),
+                key=f"shift {after}",
+                on_click=choose_and_play,
+                args=[after],
+                disabled=all(one["number"] != after for one in shown),
             )
 
 

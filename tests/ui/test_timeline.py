@@ -1,6 +1,7 @@
 """Timeline in a real browser: a recording goes in, its emotions over time come out."""
 
 import csv
+import io
 import json
 import re
 import time
@@ -16,8 +17,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from serving.ports import free_ports
-from tests.api.long_recordings import Said, as_json, as_srt, as_vtt, flac, long_recording, shifted
-from tests.conftest import Locked, Stack
+from tests.api.long_recordings import Said, as_srt, as_vtt, flac, long_recording, shifted
+from tests.conftest import Stack
 from tests.ui.conftest import Visit
 from tests.ui.test_page_alone import page_alone
 
@@ -114,7 +115,7 @@ def assert_files_hold(panel: Locator, given: dict[str, Any], folder: Path) -> No
     exported = json.loads(download(panel, "JSON", folder).read_text())
     assert list(exported) == list(given)
     assert exported["overall"]["all_scores"] == pytest.approx(given["overall"]["all_scores"])
-    lines = list(csv.DictReader(download(panel, "CSV", folder).open()))
+    lines = list(csv.DictReader(io.StringIO(download(panel, "CSV", folder).read_text())))
     cues = webvtt.read(str(download(panel, "WebVTT", folder))).captions
     for one, line, cue, said in zip(exported["segments"], lines, cues, SAID, strict=True):
         top = one["result"]["top_emotion"]
@@ -130,12 +131,15 @@ def assert_files_hold(panel: Locator, given: dict[str, Any], folder: Path) -> No
 
 
 def test_a_segment_is_heard_and_read(
-    stack: Stack, visit: Open, recording: Path, transcript: Path
+    stack: Stack, visit: Open, tmp_path: Path, recording: Path
 ) -> None:
+    (tmp_path / "call.srt").write_text(as_srt(SAID))
     page = visit(stack.ui_url).page
     panel = open_timeline(page)
-    make(panel, recording, transcript)
+    panel.get_by_text("Correct a transcript that is early or late").click()
+    make(panel, recording, tmp_path / "call.srt")
     chart, chosen = result(panel), panel.get_by_role("combobox")
+    expect(panel.get_by_text("aligning was switched off")).to_be_visible()
     expect(panel.get_by_text("“This is sentence 0.”")).to_be_visible()
     assert panel.locator("audio").evaluate("audio => audio.paused")
     box = chart.bounding_box()
@@ -160,6 +164,8 @@ def test_without_a_transcript_the_voice_is_judged(
     stack: Stack, visit: Open, recording: Path
 ) -> None:
     panel = open_timeline(visit(stack.ui_url).page)
+    panel.get_by_role("button", name="Make the timeline").click()
+    expect(panel.get_by_text("Add a recording first")).to_be_visible()
     make(panel, recording)
     result(panel)
     expect(panel.get_by_text("segments are where a voice is heard")).to_be_visible()
@@ -167,25 +173,10 @@ def test_without_a_transcript_the_voice_is_judged(
     expect(panel.get_by_role("heading", name="Overall", exact=True)).to_be_visible()
 
 
-@pytest.mark.parametrize("kind", ["srt", "json"])
-def test_other_transcripts_and_no_aligning(
-    stack: Stack, visit: Open, tmp_path: Path, recording: Path, kind: str
-) -> None:
-    late = shifted(SAID, 0.5)
-    path = tmp_path / f"call.{kind}"
-    path.write_text(as_srt(late) if kind == "srt" else json.dumps(as_json(late)))
-    panel = open_timeline(visit(stack.ui_url).page)
-    panel.get_by_text("Correct a transcript that is early or late").click()
-    make(panel, recording, path)
-    result(panel)
-    expect(panel.get_by_text("aligning was switched off")).to_be_visible()
-    expect(panel.get_by_text("“This is sentence 0.”")).to_be_visible()
-
-
 def test_ten_minutes_with_a_transcript_that_is_two_seconds_late(
     stack: Stack, visit: Open, tmp_path: Path
 ) -> None:
-    samples, said = long_recording(60, pauses_s=(3, 7))
+    samples, said = long_recording(41, pauses_s=(7, 13))
     assert len(samples) / 16_000 > 600
     (tmp_path / "long.flac").write_bytes(flac(samples))
     (tmp_path / "long.vtt").write_text(as_vtt(shifted(said, 2.0)))
@@ -216,9 +207,8 @@ def assert_aligned(found: dict[str, Any], said: list[Said]) -> None:
     [
         (b"this is no recording", None, "cannot be read", "Add another recording"),
         (AUDIO, "no transcript", "neither a WebVTT nor an SRT file", "Correct the transcript"),
-        (AUDIO, as_vtt(shifted(SAID, 500)), "outside of the recording", "Correct the transcript"),
     ],
-    ids=["broken", "no transcript", "another recording's transcript"],
+    ids=["recording", "transcript"],
 )
 def test_what_cannot_be_used_is_explained(
     stack: Stack, visit: Open, tmp_path: Path,
@@ -231,12 +221,6 @@ def test_what_cannot_be_used_is_explained(
     make(panel, recording, transcript if written else None)
     alert = panel.get_by_role("alert").filter(has_text=said)
     expect(alert).to_contain_text(advised)
-
-
-def test_nothing_given_is_asked_for(stack: Stack, visit: Open) -> None:
-    panel = open_timeline(visit(stack.ui_url).page)
-    panel.get_by_role("button", name="Make the timeline").click()
-    expect(panel.get_by_text("Add a recording first")).to_be_visible()
 
 
 @pytest.fixture
@@ -298,39 +282,39 @@ def assert_cancelled(stack: Stack, before: int) -> None:
     """Wait until nothing has been judged for some seconds: not because all was."""
     totals = [-1]
     deadline_s = time.monotonic() + 120
-    while len(totals) < 4 or len(set(totals[-4:])) > 1:
+    while len(totals) < 4 or len(set(totals[-3:])) > 1:
         assert time.monotonic() < deadline_s
-        time.sleep(1)
+        time.sleep(0.7)
         totals.append(counted(stack)["total"])
     assert timelines(stack) == before
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width_px", [360, 1200])
 def test_the_sample_is_good_for_screen_readers_and_phones(
-    stack: Stack, visit: Open, width_px: int, scheme: Any
+    stack: Stack, visit: Open, scheme: Any
 ) -> None:
     page = visit("about:blank").page
     page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width_px, "height": 800})
     page.goto(stack.ui_url)
     panel = open_timeline(page)
     panel.get_by_role("button", name="Use the sample conversation").click()
     result(panel)
     expect(panel.locator("[role=graphics-document][aria-label^='Ann, 0:']")).to_be_visible()
-    assert page.locator(".stMain").evaluate("e => e.scrollWidth <= e.clientWidth")
-    # What Streamlit's uploader shows of itself is not ours to change.
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = (
-        Axe()
-        .run(
-            page,
-            context={"exclude": [["[data-testid=stFileUploaderDropzone]"]]},
-            options={"runOnly": tags},
-        )
-        .response["violations"]
+    for width_px in (1200, 360):
+        page.set_viewport_size({"width": width_px, "height": 800})
+        page.wait_for_function("document.querySelector('.stMain').scrollWidth <= innerWidth")
+        assert violations(page) == []
+
+
+def violations(page: Page) -> list[Any]:
+    """Return what breaks WCAG A or AA; what Streamlit's uploader says of itself is its own."""
+    found = Axe().run(
+        page,
+        context={"exclude": [["[data-testid=stFileUploaderDropzone]"]]},
+        options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     )
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    broken = found.response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in broken]
 
 
 def test_a_service_that_is_away_is_said(visit: Open, tmp_path: Path, recording: Path) -> None:
@@ -344,11 +328,3 @@ def test_a_service_that_is_away_is_said(visit: Open, tmp_path: Path, recording: 
         make(panel, recording)
         alert = panel.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
         expect(alert).to_contain_text("make serve")
-
-
-def test_the_page_of_a_locked_service_has_a_key(
-    locked: Locked, visit: Open, recording: Path
-) -> None:
-    panel = open_timeline(visit(locked.ui_url).page)
-    make(panel, recording)
-    result(panel)

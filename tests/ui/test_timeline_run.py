@@ -46,6 +46,14 @@ def test_everything_told_is_there_when_it_is_done(scripted: str) -> None:
     assert run.waveform["peaks"] == [0.5]
 
 
+def test_the_pages_key_is_sent(scripted: str) -> None:
+    Scripted.answers[PATH] = (200, NDJSON, lines(EVENTS))
+    run = Run(Client(scripted, 10, "ns_k"), REQUEST, lambda: True)
+    while run.under_way:
+        time.sleep(0.01)
+    assert Scripted.sent == ["Bearer ns_k"]
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "problem", "advice"),
     [
