@@ -3,33 +3,23 @@
 Both say the same to the same models, with as many segments under way at once, in turn.
 """
 
-import asyncio
 import json
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import psutil
 import typer
 
-from benchmarks.http_client import Sample, Send, run
-from benchmarks.http_requests import Request
-from benchmarks.spoken import Spoken, spoken
+from benchmarks.spoken import Spoken, send_singly, send_together, spoken
 from benchmarks.stack import Stack, running_stack
 from benchmarks.tables import markdown
 
 _RESULTS = Path(__file__).resolve().parent / "results"
-_AT_ONCE = 4
-"""A quarter of the default of NEUROSENSE_MAX_CONCURRENT_REQUESTS: what a timeline may have."""
-
-_TIMEOUT_S = 1800.0
 _MOST_MB = 400.0
 _LEAST_RATIO = 0.9
 
@@ -42,6 +32,8 @@ class Found:
     seconds: float
     together_s: list[float] = field(default_factory=list)
     """From the first byte of the upload to the whole timeline."""
+    first_s: list[float] = field(default_factory=list)
+    """And to its first segment: upload, decoding, alignment."""
     singly_s: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
     """The most memory that the API's process held, in its whole life."""
@@ -55,6 +47,7 @@ class Found:
         """Return what was promised, what was measured, and whether it holds."""
         together, singly = (statistics.median(one) for one in (self.together_s, self.singly_s))
         rows = [
+            ("until the recording's first segment", f"{statistics.median(self.first_s):.1f} s", ""),
             ("segments per second, one recording", f"{self.segments / together:.1f}", ""),
             ("segments per second, sent singly", f"{self.segments / singly:.1f}", ""),
             (
@@ -78,55 +71,14 @@ def measure(stack: Stack, recording: Spoken, rounds: int) -> Found:
     send_singly(stack.api_url, recording.requests[:20])  # both find everything warm
     for number in range(rounds):
         _say(f"round {number + 1} of {rounds}: the whole recording ...")
-        found.together_s.append(send_together(stack.api_url, recording))
+        first_s, took_s = send_together(stack.api_url, recording)
+        found.first_s.append(first_s)
+        found.together_s.append(took_s)
         _say(f"{found.together_s[-1]:.1f} s; its {found.segments} clips singly ...")
         found.singly_s.append(send_singly(stack.api_url, recording.requests))
         _say(f"{found.singly_s[-1]:.1f} s")
     found.peak_mb = _peak_mb(stack)
     return found
-
-
-def send_together(url: str, recording: Spoken) -> float:
-    """Return how many seconds the timeline takes.
-
-    Raises:
-        RuntimeError: not every segment was answered.
-    """
-    started_s = time.perf_counter()
-    with recording.path.open("rb") as file:
-        answer = httpx.post(
-            f"{url}/analyze/timeline",
-            files={"audio": file, "segments": (None, json.dumps(recording.segments))},
-            timeout=_TIMEOUT_S,
-        )
-    took_s = time.perf_counter() - started_s
-    if not answer.is_success:
-        raise RuntimeError(f"the recording was refused: {answer.text[:500]}")
-    told = answer.json()
-    if told["failed"] or len(told["segments"]) != len(recording.segments):
-        raise RuntimeError(f"{told['failed']} of {len(told['segments'])} segments failed")
-    return took_s
-
-
-def send_singly(url: str, requests: Sequence[Request]) -> float:
-    """Return how many seconds the clips take.
-
-    Raises:
-        RuntimeError: one was not answered.
-    """
-    waiting = iter(requests)
-
-    async def load(send: Send, _begin: float) -> list[Sample]:
-        async def client() -> list[Sample]:
-            return [await send(request, time.perf_counter()) for request in waiting]
-
-        clients = await asyncio.gather(*(client() for _ in range(_AT_ONCE)))
-        return [sample for samples in clients for sample in samples]
-
-    begin_s, samples = run(url, load)
-    for error in filter(None, (one.error for one in samples)):
-        raise RuntimeError(f"a clip was not answered: {error}")
-    return max(one.done for one in samples) - begin_s
 
 
 def _peak_mb(stack: Stack) -> float:
