@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from api.models import Branch
-from api.request_id import current_request_id
 from api.rows import Part, Row, to_row
 from api.schemas import Answer, Degraded, ModelInfo, SubResult
 
@@ -21,6 +20,7 @@ def recording_row(
     end_s: float,
     latency_ms: float,
     text_weight: float,
+    request_id: str | None,
     complete: bool = True,
 ) -> Row:
     """Return the row; `end_s` is where the recording ends, or where its answers do."""
@@ -36,4 +36,4 @@ def recording_row(
     weight = text_weight if "text" in models else 0.0
     weights: dict[Branch, float] = {"text": weight, "audio": round(1 - weight, 12)}
     part = Part(start_s=0.0, end_s=end_s)
-    return to_row(answer, weights, None, current_request_id(), part)
+    return to_row(answer, weights, None, request_id, part)

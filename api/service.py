@@ -65,12 +65,6 @@ class Service:
         await self._store(answer, prediction, asked)
         return answer
 
-    async def segment(self, asked: Asked, part: Part) -> MultimodalAnswer:
-        """Answer for a part of a long recording, as `item`."""
-        found = await self.find(asked, "timeline", self.settings.request_timeout_s)
-        await self.keep(found, part)
-        return found.answer
-
     async def find(self, asked: Asked, endpoint: str, turn_timeout_s: float) -> Found:
         """Answer for a part of what one client sends, once it is its turn; it is in no log yet."""
         async with self.admission.turn(turn_timeout_s):

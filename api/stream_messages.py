@@ -67,7 +67,7 @@ def message_of(sent: str) -> Text | End:
     try:
         message = _SENT.validate_json(sent)
     except ValidationError as error:
-        raise InputError("message_invalid", _first(error)) from None
+        raise InputError("message_invalid", _first(error, tags=1)) from None
     if isinstance(message, Text) and message.end <= message.start:
         raise InputError("message_invalid", "end: must be later than start")
     return message
@@ -104,7 +104,8 @@ def end(
     }
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, tags: int = 0) -> str:
+    """Return the first problem in words; a union's tag stands before a field's name."""
     problem = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("text", "end"))
+    where = ".".join(map(str, problem["loc"][tags:]))
     return f"{where}: {problem['msg']}" if where else str(problem["msg"])

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from api.errors import ApiError
 from api.models import Branch
 from api.recording_row import recording_row
+from api.request_id import current_request_id
 from api.rows import Part
 from api.schemas import ModelInfo, SubResult
 from api.service import Found, Service
@@ -66,6 +67,6 @@ class Record:
         self._stored = True
         row = recording_row(
             self._id, overall, self._models, end_s=end_s, latency_ms=latency_ms,
-            text_weight=self._weight, complete=complete,
+            text_weight=self._weight, request_id=current_request_id(), complete=complete,
         )  # fmt: skip
         await self._service.log.write(row)

@@ -36,10 +36,13 @@ async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
         yield aligned
         cues, repairs = _cut(sent, sound, aligned)
         recording = Recording(service, sent, sound, uuid4())
-        async with aclosing(recording.segments(cues)) as events:
-            async for event in events:
-                yield event
-        yield await recording.summary(aligned, [*sent.repairs, *repairs])
+        try:
+            async with aclosing(recording.segments(cues)) as events:
+                async for event in events:
+                    yield event
+            yield await recording.summary(aligned, [*sent.repairs, *repairs])
+        finally:
+            await recording.store_what_is_there()
 
 
 def _aligned(sent: Sent, sound: Sound) -> Alignment:

@@ -1,24 +1,28 @@
 """A long recording's segments at the models, some at a time, and what they come to."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.alignment import Alignment
 from api.errors import ApiError
-from api.models import Asked, Branch
+from api.models import Asked
+from api.recording_row import recording_row
 from api.request_id import current_request_id
-from api.rows import Part, Row, to_row
-from api.schemas import Answer, Problem
+from api.rows import Part
+from api.schemas import Problem, SubResult
 from api.service import Service
 from api.sound import Sound
 from api.timeline_answers import Summary, TimelineSegment, by_speaker, strongest_shifts, together
 from api.transcripts import Cue
+
+logger = logging.getLogger("neurosense.api")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class Recording:
         self._id = identity
         self._done: list[TimelineSegment] = []
         self._error: ApiError | None = None
+        self._kept: dict[int, TimelineSegment] = {}
+        self._is_stored = False
+        self._request_id = current_request_id()
 
     async def segments(
         self, cues: Sequence[Cue]
@@ -86,10 +93,25 @@ class Recording:
             alignment=aligned,
             repairs=repairs,
             failed=sum(one.error is not None for one in self._done),
-            latency_ms=(time.perf_counter() - self._sent.started_s) * 1000,
+            latency_ms=self._elapsed_ms(),
         )
-        await self._service.log.write(self._row(summary))
+        times = {"end_s": summary.duration_s, "latency_ms": summary.latency_ms}
+        await self._store(self._done, summary.overall, **times)
         return summary
+
+    async def store_what_is_there(self) -> None:
+        """Write the row of a recording whose client left before the summary."""
+        if self._is_stored or not self._kept:
+            return
+        segments = [self._kept[number] for number in sorted(self._kept)]
+        times = {"end_s": max(one.end for one in segments), "latency_ms": self._elapsed_ms()}
+        try:
+            await self._store(segments, together(segments), **times, complete=False)
+        except ApiError as error:
+            logger.error("the row of a recording that was left is not stored: %s", error.code)
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._sent.started_s) * 1000
 
     async def _segment(self, number: int, cue: Cue) -> TimelineSegment:
         clip = await asyncio.to_thread(self._sound.wav, cue.start_s, cue.end_s)
@@ -99,26 +121,29 @@ class Recording:
             number=number, start=cue.start_s, end=cue.end_s, text=cue.text, speaker=cue.speaker,
             result=None, error=None,
         )  # fmt: skip
+        part = Part(str(self._id), cue.start_s, cue.end_s, cue.speaker)
         try:
-            part = Part(str(self._id), cue.start_s, cue.end_s, cue.speaker)
-            return found.model_copy(update={"result": await self._service.segment(asked, part)})
+            timeout_s = self._service.settings.request_timeout_s
+            heard = await self._service.find(asked, "timeline", timeout_s)
+            answered = found.model_copy(update={"result": heard.answer})
+            # Before it is stored: a row that is on its way is written, even if the client leaves.
+            self._kept[number] = answered
+            await self._service.keep(heard, part)
         except ApiError as error:
+            self._kept.pop(number, None)
             self._error = error
             problem = Problem(detail=error.detail, code=error.code)
             return found.model_copy(update={"error": problem})
+        return answered
 
-    def _row(self, summary: Summary) -> Row:
-        results = [one.result for one in self._done if one.result]
-        answer = Answer(
-            id=self._id,
-            modality="timeline",
-            **summary.overall.model_dump(),
-            latency_ms=summary.latency_ms,
-            models={name: model for one in results for name, model in one.models.items()},
-            degraded=None,
-            warnings=[],
-        )
-        weight = self._sent.text_weight if "text" in answer.models else 0.0
-        part = Part(start_s=0.0, end_s=summary.duration_s)
-        weights: dict[Branch, float] = {"text": weight, "audio": round(1 - weight, 12)}
-        return to_row(answer, weights, None, current_request_id(), part)
+    async def _store(
+        self, segments: Sequence[TimelineSegment], overall: SubResult, **more: Any
+    ) -> None:
+        self._is_stored = True
+        results = [one.result for one in segments if one.result]
+        models = {name: model for one in results for name, model in one.models.items()}
+        row = recording_row(
+            self._id, overall, models, text_weight=self._sent.text_weight,
+            request_id=self._request_id, **more,
+        )  # fmt: skip
+        await self._service.log.write(row)

@@ -37,16 +37,18 @@ def read_sentences() -> list[str]:
     return SENTENCES.read_text().splitlines()
 
 
-def cut_clips(seed: int = 0) -> list[Clip]:
+def cut_clips(
+    seed: int = 0, count: int = _CLIPS, seconds: tuple[float, float] = _SECONDS
+) -> list[Clip]:
     """Return clips of 1 to 12 s of a person reading, always the same ones for a seed.
 
     The shipped sentences are put one after another, over and over, and cut anywhere.
     """
     reading = _reading()
-    lengths_s = np.linspace(*_SECONDS, _CLIPS).tolist()
+    lengths_s = np.linspace(*seconds, count).tolist()
     chance = random.Random(seed)
     chance.shuffle(lengths_s)
-    return [_cut(reading, chance.randrange(len(reading)), seconds) for seconds in lengths_s]
+    return [_cut(reading, chance.randrange(len(reading)), length_s) for length_s in lengths_s]
 
 
 def equal_clips(seconds: float, count: int) -> list[Clip]:

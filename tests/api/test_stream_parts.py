@@ -10,7 +10,7 @@ from api import speech
 from api.errors import InputError
 from api.segments import LONGEST_S
 from api.stream_audio import Cut, Hearing
-from api.stream_messages import Text
+from api.stream_messages import Text, message_of
 from api.stream_queue import Newest
 from api.stream_talk import FASTEST, Pace
 from api.stream_texts import Texts
@@ -133,3 +133,19 @@ def test_the_pace() -> None:
     assert pace.wait_s(second, 100) == pytest.approx(1 / FASTEST)
     assert pace.wait_s(second, 200) == 0
     assert pace.wait_s(second * 20, 200) == pytest.approx(11 / FASTEST)  # no credit for the pause
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ('{"type": "text", "start": 0, "end": "1", "text": "a"}', "end: Input should be a valid"),
+        ('{"type": "text", "start": 0, "end": 1}', "text: Field required"),
+        ('{"type": "text", "start": 2, "end": 1, "text": "a"}', "end: must be later than start"),
+        ('{"type": "sound"}', "Input tag 'sound' found"),
+        ("{", "Invalid JSON"),
+    ],
+)
+def test_a_message_that_is_refused_says_where(sent: str, says: str) -> None:
+    with pytest.raises(InputError) as raised:
+        message_of(sent)
+    assert raised.value.detail.startswith(says)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -178,13 +180,7 @@ def test_a_client_that_leaves_cancels_the_rest(
 
     monkeypatch.setattr(shared.models, "multimodal", hang)
     client = shared.client
-    files: Any = {"audio": ("a", AUDIO), "segments": (None, json.dumps(as_json(SAID)))}
-    request = client.build_request("POST", "/analyze/timeline", files=files)
-    kind, body = request.headers["content-type"], request.read()
-    head = f"POST /analyze/timeline HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
-    head += f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
-        leaver.sendall(head.encode() + body)
+    with leaving(client, accept):
         wait_for(seen, 4)
     wait_for(seen, 8)
     monkeypatch.undo()
@@ -192,6 +188,52 @@ def test_a_client_that_leaves_cancels_the_rest(
     assert sorted(seen) == ["ended"] * 4 + ["started"] * 4
     for _ in range(3):  # all places are given back
         assert post(client).is_success
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_what_was_answered_before_a_client_left_has_the_recordings_row(
+    shared: Shared, rows: Rows, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    answered, seen = shared.models.multimodal, list[str]()
+
+    async def some(*asked: Any) -> FusedResult:
+        if asked[0] in (b"This is sentence 0.", b"This is sentence 2."):
+            return await answered(*asked)
+        seen.append("started")
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    monkeypatch.setattr(shared.models, "multimodal", some)
+    with leaving(shared.client, accept):
+        wait_for(seen, 3)
+        wait_for_rows(rows, 2)
+    wait_for_rows(rows, 3)
+    *segments, whole = rows()
+    assert (whole["modality"], whole["degraded"]["code"]) == ("timeline", "incomplete")
+    assert {row["recording_id"] for row in segments} == {whole["id"]}
+    assert {row["request_id"] for row in segments} == {whole["request_id"]} != {None}
+    assert whole["end_s"] == max(row["end_s"] for row in segments)
+    assert sorted(whole["models"]) == ["audio", "text"]
+
+
+def wait_for_rows(rows: Rows, count: int) -> None:
+    deadline_s = time.monotonic() + 20
+    while len(rows()) < count:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+@contextmanager
+def leaving(client: httpx.Client, accept: str) -> Iterator[None]:
+    """Send a recording with its segments, and close the connection after the block."""
+    files: Any = {"audio": ("a", AUDIO), "segments": (None, json.dumps(as_json(SAID)))}
+    request = client.build_request("POST", "/analyze/timeline", files=files)
+    kind, body = request.headers["content-type"], request.read()
+    head = f"POST /analyze/timeline HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+    head += f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
+        leaver.sendall(head.encode() + body)
+        yield
 
 
 @pytest.mark.parametrize(
