@@ -64,7 +64,8 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app = FastAPI(
         title="NeuroSense",
         version=VERSION,
-        description="The emotions of a sentence, a recording of speech, or both.",
+        description="The emotions of a sentence, a recording of speech, or both. What the labels "
+        "are worth, and where asking is restricted: [responsible use](responsible-use).",
         lifespan=traced,
         docs_url=None,  # api.docs has it, without what needs a looser policy
         redoc_url=None,

@@ -37,6 +37,10 @@ def main() -> None:
         _show_tabs(client, settings)
     else:
         show_try(client, settings)
+    st.caption(
+        "A label is what people would most likely hear in it, not what somebody feels: "
+        f"[responsible use]({settings.shown_api_url}/responsible-use)."
+    )
 
 
 def _show_tabs(client: Client, settings: Settings) -> None:
