@@ -76,8 +76,10 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app = FastAPI(
         title="NeuroSense",
         version=VERSION,
-        description="The emotions of a sentence, a recording of speech, or both. Speech as it is "
-        "spoken goes to the WebSocket `/stream`, which OpenAPI cannot describe: see the README.",
+        description="The emotions of a sentence, a recording of speech, or both. What the labels "
+        "are worth, and where asking is restricted: [responsible use](responsible-use). Speech as "
+        "it is spoken goes to the WebSocket `/stream`, which OpenAPI cannot describe: see the "
+        "README.",
         lifespan=traced,
         docs_url=None,  # api.docs has it, without what needs a looser policy
         redoc_url=None,

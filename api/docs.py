@@ -1,13 +1,15 @@
-"""/docs: the OpenAPI for people, under a policy that lets its own script run and no other."""
+"""What people read: /docs, the OpenAPI under a policy for its own script, and /responsible-use."""
 
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
+_RESPONSIBLE_USE = Path(__file__).with_name("responsible_use.md")
 _CDN = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5/"
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -26,6 +28,12 @@ async def docs() -> HTMLResponse:
     )
     page.headers["Content-Security-Policy"] = _policy(bytes(page.body).decode())
     return page
+
+
+@router.get("/responsible-use")
+async def responsible_use() -> PlainTextResponse:
+    """Say what the labels are worth, and what is owed to the people concerned."""
+    return PlainTextResponse(_RESPONSIBLE_USE.read_text(encoding="utf-8"))
 
 
 def _policy(html: str) -> str:

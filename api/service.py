@@ -61,7 +61,9 @@ class Service:
         """Answer for a sentence, a recording, or both; its row is durable then."""
         with self.admission.place(), self.metrics.model_time("multimodal"):
             prediction = await classify(self.models, asked, self.settings.request_timeout_s)
-        answer = answers.multimodal(prediction, _elapsed_ms(started_s))
+        answer = answers.multimodal(
+            prediction, _elapsed_ms(started_s), self.settings.uncertain_below
+        )
         await self._store(answer, prediction, asked)
         return answer
 
@@ -71,7 +73,8 @@ class Service:
             started_s = time.perf_counter()
             with self.metrics.model_time(endpoint):
                 prediction = await classify(self.models, asked, self.settings.request_timeout_s)
-        return Found(asked, prediction, answers.multimodal(prediction, _elapsed_ms(started_s)))
+        latency_ms, below = _elapsed_ms(started_s), self.settings.uncertain_below
+        return Found(asked, prediction, answers.multimodal(prediction, latency_ms, below))
 
     async def keep(self, found: Found, part: Part) -> None:
         """Return when the row of what was found is durable; it is on its way at once."""
@@ -82,7 +85,9 @@ class Service:
     async def _single(
         self, branch: Branch, prediction: Prediction, asked: Asked, started_s: float
     ) -> Answer:
-        answer = answers.single(branch, prediction, _elapsed_ms(started_s))
+        answer = answers.single(
+            branch, prediction, _elapsed_ms(started_s), self.settings.uncertain_below
+        )
         await self._store(answer, prediction, asked)
         return answer
 

@@ -39,6 +39,10 @@ def main() -> None:
     client = Client(settings.api_url, settings.ui_timeout_s, settings.key)
     show_service(client)
     _show_tabs(client, settings)
+    st.caption(
+        "A label is what people would most likely hear in it, not what somebody feels: "
+        f"[responsible use]({settings.shown_api_url}/responsible-use)."
+    )
 
 
 def _show_tabs(client: Client, settings: Settings) -> None:

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     @property
     def shown_api_url(self) -> str:
-        """The address that goes into the `curl`."""
+        """The API's address for people: in the `curl`, and in links."""
         return (self.api_public_url or self.api_url).rstrip("/")
 
 

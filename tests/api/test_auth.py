@@ -24,7 +24,8 @@ from tests.api.asking import WAV, assert_problem
 from tests.api.fakes import FakeModels
 from tests.api.servers import serve
 
-OPEN = ("/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json")
+PROBES = ("/", "/health", "/health/live", "/health/ready")
+OPEN = (*PROBES, "/docs", "/openapi.json", "/responsible-use")
 
 
 @dataclass(frozen=True)

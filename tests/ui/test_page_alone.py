@@ -61,6 +61,8 @@ def test_a_service_that_is_away_is_said_with_what_to_do(
         alerts = page.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
         expect(alerts).to_have_count(1)
         expect(alerts.first).to_contain_text("NEUROSENSE_API_URL")
+        link = page.get_by_role("link", name="responsible use")
+        expect(link).to_have_attribute("href", f"{address}/responsible-use")
         page.get_by_label("Words: type a sentence").fill("I love this!")
         page.get_by_role("button", name="Analyze").click()
         expect(alerts).to_have_count(2)
