@@ -24,6 +24,9 @@ from api.transcripts import Cue
 
 logger = logging.getLogger("neurosense.api")
 
+_AHEAD = 4
+"""So many times what may run is begun: they wait for each other to be told in order."""
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -56,6 +59,7 @@ class Recording:
         self._done: list[TimelineSegment] = []
         self._error: ApiError | None = None
         self._kept: dict[int, TimelineSegment] = {}
+        self._at_once = asyncio.Semaphore(service.admission.items_at_once)
         self._is_stored = False
         self._request_id = current_request_id()
 
@@ -67,7 +71,8 @@ class Recording:
         waiting = enumerate(cues)
         try:
             while len(self._done) < len(cues):
-                while len(under_way) < self._service.admission.items_at_once:
+                # More than may run: a slow one holds up the order, not the models.
+                while len(under_way) < _AHEAD * self._service.admission.items_at_once:
                     if (one := next(waiting, None)) is None:
                         break
                     under_way.append(asyncio.create_task(self._segment(*one)))
@@ -114,6 +119,10 @@ class Recording:
         return (time.perf_counter() - self._sent.started_s) * 1000
 
     async def _segment(self, number: int, cue: Cue) -> TimelineSegment:
+        async with self._at_once:
+            return await self._answered(number, cue)
+
+    async def _answered(self, number: int, cue: Cue) -> TimelineSegment:
         clip = await asyncio.to_thread(self._sound.wav, cue.start_s, cue.end_s)
         text = None if cue.text is None else cue.text.encode("utf-8", "replace")
         asked = Asked(text, clip, self._sent.text_weight)

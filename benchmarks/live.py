@@ -78,10 +78,10 @@ def _main(
         (state / "logs").mkdir(parents=True)
         print("starting the service ...", file=sys.stderr, flush=True)
         with running_stack(state, {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
-            measure(stack.api_url, 1, _WARM_UP_S)
             rows = []
             for count in map(int, streams.split(",")):
                 print(f"{count} at once, {seconds:g} s ...", file=sys.stderr, flush=True)
+                measure(stack.api_url, count, _WARM_UP_S)
                 rows.append(_row(count, measure(stack.api_url, count, seconds)))
     columns = ("streams", "window p50", "window p95", "windows dropped", "segment p50")
     print(markdown(columns, rows))

@@ -327,7 +327,7 @@ def test_a_client_that_does_not_read_costs_no_memory(
     with not_reading(client) as stuck:
         memory = [psutil.Process().memory_info().rss for _ in flood(stuck)]
         assert figure(client, DROPPED) - dropped > 200
-        assert memory[-1] - memory[100] < 15e6
+        assert memory[-1] - memory[100] < 30e6  # the client's share too; unbounded: 60 MB
         assert client.get("/health/live").is_success
     wait_until_none_is_open(client)
 
