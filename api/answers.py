@@ -8,12 +8,15 @@ from api.models import Branch, BranchResult, Scores
 from api.schemas import Answer, MultimodalAnswer, SubResult
 
 
-def single(branch: Branch, prediction: Prediction, latency_ms: float) -> Answer:
+def single(
+    branch: Branch, prediction: Prediction, latency_ms: float, uncertain_below: float
+) -> Answer:
     """Return the answer of /analyze/text or /analyze/audio."""
     return Answer(
         id=uuid4(),
         modality=branch,
         **_ranked(prediction.scores).model_dump(),
+        uncertain=_is_uncertain(prediction.scores, uncertain_below),
         latency_ms=latency_ms,
         models={name: result.model for name, result in prediction.branches.items()},
         degraded=None,
@@ -21,7 +24,9 @@ def single(branch: Branch, prediction: Prediction, latency_ms: float) -> Answer:
     )
 
 
-def multimodal(prediction: Prediction, latency_ms: float) -> MultimodalAnswer:
+def multimodal(
+    prediction: Prediction, latency_ms: float, uncertain_below: float
+) -> MultimodalAnswer:
     """Return the answer of /analyze/multimodal, whichever branches ran."""
     branches = prediction.branches
     alone: Branch = "text" if "text" in branches else "audio"
@@ -29,6 +34,7 @@ def multimodal(prediction: Prediction, latency_ms: float) -> MultimodalAnswer:
         id=uuid4(),
         modality="multimodal_fused" if len(branches) > 1 else f"{alone}_only",
         **_ranked(prediction.scores).model_dump(),
+        uncertain=_is_uncertain(prediction.scores, uncertain_below),
         latency_ms=latency_ms,
         models={name: result.model for name, result in branches.items()},
         degraded=prediction.degraded,
@@ -47,6 +53,11 @@ def _ranked(scores: Scores) -> SubResult:
         confidence=confidence,
         all_scores={emotion.upper(): score for emotion, score in ranked},
     )
+
+
+def _is_uncertain(scores: Scores, below: float) -> bool | None:
+    """Return whether no score reaches `below`, None where no verdict is asked for."""
+    return max(scores.values()) < below if below else None
 
 
 def _warnings(branches: Mapping[Branch, BranchResult]) -> list[str]:

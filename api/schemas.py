@@ -95,6 +95,12 @@ class Answer(SubResult):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_TEXT_EXAMPLE]})
 
+    uncertain: bool | None = Field(
+        default=None,
+        exclude_if=lambda verdict: verdict is None,
+        description="whether `confidence` is below NEUROSENSE_UNCERTAIN_BELOW; there only where "
+        "that is set. `top_emotion` is the likeliest all the same",
+    )
     id: UUID = Field(description="the row in the prediction log")
     modality: Modality
     latency_ms: float = Field(

@@ -51,7 +51,9 @@ class Service:
         """Answer for a sentence, a recording, or both; its row is durable then."""
         with self.admission.place(), self.metrics.model_time("multimodal"):
             prediction = await classify(self.models, asked, self.settings.request_timeout_s)
-        answer = answers.multimodal(prediction, _elapsed_ms(started_s))
+        answer = answers.multimodal(
+            prediction, _elapsed_ms(started_s), self.settings.uncertain_below
+        )
         await self._store(answer, prediction, asked)
         return answer
 
@@ -61,7 +63,9 @@ class Service:
             started_s = time.perf_counter()
             with self.metrics.model_time("timeline"):
                 prediction = await classify(self.models, asked, self.settings.request_timeout_s)
-        answer = answers.multimodal(prediction, _elapsed_ms(started_s))
+        answer = answers.multimodal(
+            prediction, _elapsed_ms(started_s), self.settings.uncertain_below
+        )
         if not self.settings.store_input_text:
             part = replace(part, speaker=None)
         await self._store(answer, prediction, asked, part)
@@ -70,7 +74,9 @@ class Service:
     async def _single(
         self, branch: Branch, prediction: Prediction, asked: Asked, started_s: float
     ) -> Answer:
-        answer = answers.single(branch, prediction, _elapsed_ms(started_s))
+        answer = answers.single(
+            branch, prediction, _elapsed_ms(started_s), self.settings.uncertain_below
+        )
         await self._store(answer, prediction, asked)
         return answer
 

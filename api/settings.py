@@ -97,6 +97,14 @@ class Settings(BaseSettings):
     text_weight: float = Field(
         0.55, ge=0, le=1, allow_inf_nan=False, description="default weight of the text, 0 to 1"
     )
+    uncertain_below: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="answers say `uncertain`, true where their confidence is below this, 0 to 1; "
+        "0: they do not say. Reports of `neurosense evaluate` tell what each value gains",
+    )
     store_input_text: bool = Field(
         default=False, description="also store the text that was analysed, true or false"
     )

@@ -33,6 +33,21 @@ def test_text_as_form_json_and_multipart(
     assert "fusion_weights" not in answer
 
 
+@pytest.mark.parametrize(("below", "verdict"), [(0.0, None), (0.6, False), (0.61, True)])
+def test_an_uncertain_answer_says_so_only_if_asked(
+    database_url: str, models: FakeModels, below: float, verdict: bool | None
+) -> None:
+    settings = Settings(DATABASE_URL=database_url, uncertain_below=below)
+    with serve(create_app(settings, lambda _: models)) as client:
+        one = client.post("/analyze/text", data={"text": "I love it"}).json()
+        sent = {"text": "I love it", "text_weight": "1"}
+        both = client.post("/analyze/multimodal", data=sent, files=WAV).json()
+    for answer in (one, both):
+        assert (answer["top_emotion"], answer["confidence"]) == ("JOY", 0.6)
+        assert answer.get("uncertain") is verdict
+        assert ("uncertain" in answer) == (below > 0)
+
+
 def test_audio_has_the_covered_emotions_only(client: httpx.Client) -> None:
     answer = client.post("/analyze/audio", files=WAV).json()
     assert answer["modality"] == "audio"
