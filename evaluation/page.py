@@ -6,7 +6,7 @@ from typing import Any
 
 from evaluation import html, plots
 from evaluation.metrics import MEASURES
-from evaluation.page_scores import WORDS, score_tables
+from evaluation.page_scores import WORDS, paired_table, score_tables
 from evaluation.sweep import CHOSEN_BY
 
 _OF_MODEL = ("name", "version", "weights", "revision", "precision")
@@ -67,6 +67,8 @@ def _part(part: dict[str, Any]) -> Iterator[str]:
     for strategy, found in part.get("fused", {}).items():
         yield f"<h3>Fused 55/45, strategy <code>{strategy}</code></h3>"
         yield from score_tables(found)
+    if "coverage_less_weighted" in part:
+        yield paired_table("coverage less weighted, both 55/45", part["coverage_less_weighted"])
     if "sweep" in part:
         yield "<h3>The weight of the text</h3>"
         yield from _sweep(part)
@@ -118,27 +120,7 @@ def _chosen(chosen: dict[str, Any]) -> Iterator[str]:
     words = CHOSEN_BY.replace("_", " ")
     yield html.table(f"Chosen by {words}", ["strategy", "weight", *WORDS.values()], rows)
     for name, one in chosen.items():
-        yield _tests(f"{name}, that weight less the default (weighted, 0.55)", one)
-
-
-def _tests(caption: str, one: dict[str, Any]) -> str:
-    found = one.get("against_default", one)
-    rows = [[words, *_difference(found[name])] for name, words in WORDS.items()]
-    test = found["mcnemar"]
-    rows.append(
-        [
-            f"McNemar: only the first right {test['only_first_right']}, "
-            f"only the second {test['only_second_right']}",
-            "",
-            f"{test['p']:.3g}",
-        ]
-    )
-    return html.table(f"{caption}; {found['rows']} rows", ["", "difference", "p"], rows)
-
-
-def _difference(found: dict[str, Any]) -> tuple[str, str]:
-    low, high = found["interval"]
-    return f"{found['difference']:+.3f} ({low:+.3f} to {high:+.3f})", f"{found['p']:.3g}"
+        yield paired_table(f"{name}, that weight less the default (weighted, 0.55)", one)
 
 
 def _compared(compared: dict[str, Any]) -> Iterator[str]:
@@ -150,4 +132,4 @@ def _compared(compared: dict[str, Any]) -> Iterator[str]:
     head = ["branch", *_OF_MODEL, "temperature"]
     yield html.table("The other, first in each test", head, rows)
     for name, found in compared["results"].items():
-        yield _tests(f"{name}: these answers less the others'", found)
+        yield paired_table(f"{name}: these answers less the others'", found)

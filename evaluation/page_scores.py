@@ -35,6 +35,7 @@ def score_tables(found: dict[str, Any]) -> Iterator[str]:
     if plots.available():
         drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
         yield f'<div class="plots">{"".join(drawn)}</div>'
+    yield from _abstaining(found["abstaining"])
     yield from _groups(found)
 
 
@@ -57,20 +58,50 @@ def _classes(classes: dict[str, dict[str, Any]]) -> str:
     return html.table("By emotion", ["", "rows", "answered", "precision", "recall", "F1"], rows)
 
 
+def _abstaining(curve: list[dict[str, float]]) -> Iterator[str]:
+    rows = [
+        [f"{at['confidence']:.3f}", f"{at['kept']:.0%}", f"{at['accuracy']:.3f}"] for at in curve
+    ]
+    head = ["confidence of at least", "rows that have it", "their accuracy"]
+    made = html.table("If the least sure are left out (NEUROSENSE_UNCERTAIN_BELOW)", head, rows)
+    yield f"<details><summary>Leaving out the least sure</summary>{made}</details>"
+
+
 def _groups(found: dict[str, Any]) -> Iterator[str]:
     if found["groups"]:
         rows = [
-            [name, one["rows"]]
+            [name, one["rows"], one["speakers"], one["drawn_by"]]
             + [
                 html.spread({"value": one[measure], "interval": one["intervals"][measure]})
                 for measure in MEASURES
             ]
             for name, one in found["groups"].items()
         ]
-        yield html.table("By group", ["", "rows", *WORDS.values()], rows)
+        yield html.table("By group", ["", "rows", "speakers", "drawn by", *WORDS.values()], rows)
     if speakers := found["speakers"]:
         shown = sorted(speakers.items(), key=lambda pair: -pair[1]["rows"])[:_SPEAKERS_SHOWN]
         rows = [[n, one["rows"], *(f"{one[m]:.3f}" for m in MEASURES)] for n, one in shown]
         caption = f"By speaker ({len(shown)} of {len(speakers)}, those with most rows)"
         made = html.table(caption, ["", "rows", *WORDS.values()], rows)
         yield f"<details><summary>By speaker</summary>{made}</details>"
+
+
+def paired_table(caption: str, one: dict[str, Any]) -> str:
+    """Return the paired tests of two sets of answers as a table."""
+    found = one.get("against_default", one)
+    rows = [[words, *_difference(found[name])] for name, words in WORDS.items()]
+    test = found["mcnemar"]
+    rows.append(
+        [
+            f"McNemar: only the first right {test['only_first_right']}, "
+            f"only the second {test['only_second_right']}",
+            "",
+            f"{test['p']:.3g}",
+        ]
+    )
+    return html.table(f"{caption}; {found['rows']} rows", ["", "difference", "p"], rows)
+
+
+def _difference(found: dict[str, Any]) -> tuple[str, str]:
+    low, high = found["interval"]
+    return f"{found['difference']:+.3f} ({low:+.3f} to {high:+.3f})", f"{found['p']:.3g}"

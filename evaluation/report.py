@@ -70,10 +70,9 @@ def _part(part: Part, answers: Answers) -> dict[str, Any]:
         if items:
             made[branch] = _branch(items, probabilities, answers.models[branch]["coverage"])
     if (pair := _pair(part.items, answers)) is not None:
-        made["fused"] = {
-            strategy: scores(pair.items, pair.fused(strategy, DEFAULT_TEXT_WEIGHT))
-            for strategy in ("weighted", "coverage")
-        }
+        fused = {name: pair.fused(name, DEFAULT_TEXT_WEIGHT) for name in ("weighted", "coverage")}
+        made["fused"] = {name: scores(pair.items, vectors) for name, vectors in fused.items()}
+        made["coverage_less_weighted"] = against(pair.items, fused["weighted"], fused["coverage"])
         made["sweep"] = sweep(pair)
         made["served_fusion_differs_by"] = _served_difference(pair, answers)
     return made

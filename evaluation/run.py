@@ -53,6 +53,7 @@ def evaluate(
     other = stored(against) if against else None
     items = [item for part in scored for item in part.items]
     answers = collect(items, models, folder)
+    Console(stderr=True).print("scoring ...")
     made = report(data, scored, answers, other)
     (folder / JSON_NAME).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     (folder / PAGE_NAME).write_text(render(made), encoding="utf-8")

@@ -19,6 +19,8 @@ from evaluation.metrics import (
     recalls,
 )
 
+_LEAST_SPEAKERS = 5  # of a group: two or three drawn again and again would look too certain
+
 
 def scores(items: list[Item], probabilities: Floats) -> dict[str, Any]:
     """Return every measure of `probabilities` [n, 7] for the items, with intervals."""
@@ -44,10 +46,13 @@ def scores(items: list[Item], probabilities: Floats) -> dict[str, Any]:
     }
 
 
-def units_of(items: Sequence[Item]) -> Ints:
-    """Return what a bootstrap draws [n]: speakers where every item has one, and more than one."""
+def units_of(items: Sequence[Item], least_speakers: int = 2) -> Ints:
+    """Return what a bootstrap draws [n]: speakers where every item has one, else rows.
+
+    Rows too where there are fewer speakers than `least_speakers`.
+    """
     speakers = [item.speaker for item in items]
-    if None in speakers or len(set(speakers)) < 2:
+    if None in speakers or len(set(speakers)) < least_speakers:
         return np.arange(len(items))
     units: Ints = np.unique(np.array(speakers), return_inverse=True)[1]
     return units
@@ -77,17 +82,14 @@ def _by(items: list[Item], truth: Ints, guess: Ints, name: str) -> dict[str, dic
     found: dict[str, dict[str, Any]] = {}
     for value in sorted({value for value in values if value is not None}):
         of_it = np.array([other == value for other in values])
-        here = confusion_by_unit(truth[of_it], guess[of_it], np.zeros(of_it.sum(), np.int64))
-        drawn = _draws_within(items, truth, guess, of_it) if name == "group" else None
-        found[value] = {
-            "rows": int(of_it.sum()),
-            **{measure: float(MEASURES[measure](here[0])) for measure in MEASURES},
-        }
-        if drawn is not None:
-            found[value]["intervals"] = {m: interval(MEASURES[m](drawn)) for m in MEASURES}
+        chosen = [item for item, inside in zip(items, of_it, strict=True) if inside]
+        units = units_of(chosen, _LEAST_SPEAKERS)
+        by_unit = confusion_by_unit(truth[of_it], guess[of_it], units)
+        counts = by_unit.sum(axis=0)
+        found[value] = {"rows": len(chosen)} | {n: float(m(counts)) for n, m in MEASURES.items()}
+        if name == "group":
+            drawn = draws(by_unit)
+            found[value]["speakers"] = len({item.speaker for item in chosen if item.speaker})
+            found[value]["drawn_by"] = "speaker" if len(by_unit) < len(chosen) else "row"
+            found[value]["intervals"] = {n: interval(m(drawn)) for n, m in MEASURES.items()}
     return found
-
-
-def _draws_within(items: list[Item], truth: Ints, guess: Ints, of_it: Any) -> Floats:
-    chosen = [item for item, inside in zip(items, of_it, strict=True) if inside]
-    return draws(confusion_by_unit(truth[of_it], guess[of_it], units_of(chosen)))

@@ -38,10 +38,10 @@ def test_an_uncertain_answer_says_so_only_if_asked(
     database_url: str, models: FakeModels, below: float, verdict: bool | None
 ) -> None:
     settings = Settings(DATABASE_URL=database_url, uncertain_below=below)
-    with serve(create_app(settings, lambda _: models)) as url:
-        one = httpx.post(f"{url}/analyze/text", data={"text": "I love it"}).json()
+    with serve(create_app(settings, lambda _: models)) as client:
+        one = client.post("/analyze/text", data={"text": "I love it"}).json()
         sent = {"text": "I love it", "text_weight": "1"}
-        both = httpx.post(f"{url}/analyze/multimodal", data=sent, files=WAV).json()
+        both = client.post("/analyze/multimodal", data=sent, files=WAV).json()
     for answer in (one, both):
         assert (answer["top_emotion"], answer["confidence"]) == ("JOY", 0.6)
         assert answer.get("uncertain") is verdict

@@ -8,6 +8,7 @@ import pytest
 from evaluation.errors import EvaluationError
 from evaluation.items import Dataset, Item, parts
 from evaluation.layouts import Layout, read
+from evaluation.pairs import pairs
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -208,3 +209,25 @@ def test_parts_are_dev_and_test_or_all() -> None:
         parts(data, "dev", "held")
     alone = Dataset("d", [Item("joy", text="x")], {})
     assert [p.name for p in parts(alone, "dev", "test")] == ["all"]
+
+
+def test_pairs_have_one_emotion_and_one_split() -> None:
+    texts = [
+        Item(label, text=f"{split} {label} {number}", split=split)
+        for split in ("train", "dev", "test")
+        for label in ("joy", "fear")
+        for number in range(4)
+    ]
+    clips = [
+        Item(label, audio=Path(f"/{split}.wav"), speaker="7", split=split)
+        for split in ("train", "dev", "test")
+        for label in ("joy", "fear")
+    ]
+    rows = list(pairs(texts, clips, 5, ("joy",)))
+    assert rows == list(pairs(texts, clips, 5, ("joy",)))  # seeded
+    assert [row["split"] for row in rows] == ["dev"] * 5 + ["test"] * 5
+    for row in rows:
+        assert row["label"] == "joy"
+        assert str(row["text"]).startswith(f"{row['split']} joy")
+        assert row["audio"] == f"/{row['split']}.wav"
+    assert len({row["text"] for row in rows}) > 2

@@ -172,5 +172,5 @@ def test_a_paired_bootstrap_sees_a_difference_and_none() -> None:
         truth, first, average="macro"
     )
     assert found["difference"] == pytest.approx(expected)
-    assert found["p"] == 0.0
+    assert 0 < found["p"] < 0.01  # type: ignore[operator]
     assert bootstrap.paired(counts[0], counts[0], metrics.macro_f1)["p"] == 1.0

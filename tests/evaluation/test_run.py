@@ -126,6 +126,9 @@ def test_the_report_holds_what_it_must(data: Dataset, folders: list[Path]) -> No
     assert limit["unweighted_recall"] == pytest.approx(4 / 7)
     assert audio["all_rows"]["accuracy"]["value"] <= limit["accuracy"]
     assert set(test["fused"]["weighted"]["groups"]) == {"odd", "even"}
+    odd = test["fused"]["weighted"]["groups"]["odd"]
+    assert (odd["speakers"], odd["drawn_by"]) == (6, "speaker")
+    assert test["fused"]["weighted"]["groups"]["even"]["drawn_by"] == "row"  # three speakers
     assert len(test["fused"]["weighted"]["speakers"]) == 9
     assert test["fused"]["weighted"]["drawn_by"] == "speaker"
 
@@ -139,6 +142,9 @@ def test_the_sweep_ends_at_each_branch_alone(folders: list[Path]) -> None:
             scored = test[branch].get("all_rows", test[branch]["own_emotions"])
             for name in ("accuracy", "macro_f1"):
                 assert curve[end][name] == pytest.approx(scored[name]["value"]), (end, branch)
+    values = [test["fused"][name]["macro_f1"]["value"] for name in ("weighted", "coverage")]
+    difference = test["coverage_less_weighted"]["macro_f1"]["difference"]
+    assert difference == pytest.approx(values[1] - values[0])
     assert test["sweep"]["weighted"][0]["ceiling"] < 0.7
     assert test["sweep"]["weighted"][-1]["ceiling"] == 1.0
     default = next(at for at in test["sweep"]["weighted"] if at["weight"] == 0.55)
