@@ -78,6 +78,9 @@ def abstaining(truth: Ints, probabilities: Floats) -> list[dict[str, float]]:
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
+    # Among rows that are equally sure, which ones are left out is chance: each counts their mean.
+    _, alike, rows = np.unique(confidence, return_inverse=True, return_counts=True)
+    right = (np.bincount(alike, right) / rows)[alike]
     order = np.argsort(-confidence, kind="stable")
     curve = []
     for share in _KEPT:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from evaluation.answers import stored
+from evaluation.errors import EvaluationError
 from evaluation.layouts import read
 from export.real_inputs import RECORDINGS
+from serving.cli import app
 from tests.conftest import NEUROSENSE, Stack
 
 SENTENCES = {
@@ -82,6 +85,14 @@ def test_without_a_server_it_says_what_to_do(manifest: Path, tmp_path: Path) -> 
 
 
 def test_without_a_model_it_says_what_to_do(manifest: Path, tmp_path: Path) -> None:
-    done = run(manifest, "--onnx", "--repository", tmp_path, "--out", tmp_path / "out")
-    assert done.returncode == 1
-    assert "holds no text model" in done.stderr
+    options = ["--onnx", "--repository", str(tmp_path), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["evaluate", str(manifest), *options])
+    assert isinstance(done.exception, EvaluationError)
+    assert "holds no text model: publish one" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("command", "example"), [("evaluate", "--layout meld"), ("calibrate", "--branch text")]
+)
+def test_help_teaches_by_example(command: str, example: str) -> None:
+    assert example in CliRunner().invoke(app, [command, "--help"]).stdout

@@ -126,6 +126,12 @@ def test_abstaining_keeps_the_surest() -> None:
     assert half["accuracy"] > right.mean()
 
 
+def test_abstaining_does_not_depend_on_the_order_of_equally_sure_rows() -> None:
+    truth = np.repeat([0, 1], 50)  # the first half is right, and as sure as the other
+    curve = calibration.abstaining(truth, np.tile([0.8, 0.2], (100, 1)))
+    assert {at["accuracy"] for at in curve} == {0.5}
+
+
 def test_an_interval_holds_the_value_and_shrinks_with_rows() -> None:
     widths = []
     for rows in (50, 5000):

@@ -27,8 +27,6 @@ def test_help_names_the_commands_and_teaches_by_example() -> None:
     assert {"serve", "export", "evaluate", "calibrate"} <= set(run("--help").stdout.split())
     assert "NEUROSENSE_WEIGHTS=starter" in run("serve", "--help").stdout
     assert "--branch text" in run("export", "--help").stdout
-    assert "--layout meld" in run("evaluate", "--help").stdout
-    assert "--branch text" in run("calibrate", "--help").stdout
 
 
 def test_an_occupied_port_is_named_with_the_way_out(tmp_path: Path) -> None:
