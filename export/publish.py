@@ -5,11 +5,11 @@ name that is no number is no version to Triton), written through to the disk, an
 into place. The classifier comes last: its rename is what publishes.
 """
 
+import contextlib
 import dataclasses
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from export.versions import (
     MODELS,
     cannot_write,
     hashes,
-    is_published,
+    intact,
     next_version,
     sync,
     sync_tree,
@@ -86,7 +86,7 @@ class Stage:
         return manifest
 
 
-@contextmanager
+@contextlib.contextmanager
 def staged(repository: Path, branch: Branch) -> Iterator[Stage]:
     """Give a stage to fill and commit; what is not committed is removed.
 
@@ -138,8 +138,9 @@ def find(
             continue
         same = (manifest.name, manifest.weights, manifest.format) == (name, weights, FORMAT)
         same = same and revision in (None, manifest.revision) and manifest.requested == requested
-        if same and all(is_published(repository, version, file) for file in manifest.files):
-            return dataclasses.replace(manifest, version=version)
+        if same:
+            with contextlib.suppress(ExportError):  # damaged: as if it were not there
+                return intact(repository, branch, version)
     return None
 
 

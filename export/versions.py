@@ -1,12 +1,14 @@
 """The version folders of a model repository: which there are, and getting one onto the disk."""
 
+import dataclasses
 import errno
 import os
+import shutil
 from pathlib import Path
 
 from export import manifest as manifests
 from export.errors import ExportError
-from export.manifest import Branch
+from export.manifest import Branch, Manifest
 
 MODELS: dict[Branch, tuple[str, ...]] = {
     "text": ("text_tokenizer", "text_classifier"),
@@ -26,14 +28,64 @@ def versions(model: Path) -> list[int]:
 
 
 def next_version(repository: Path, branch: Branch) -> int:
-    """Return a number that none of the branch's models has used."""
-    return 1 + max((v for m in MODELS[branch] for v in versions(repository / m)), default=0)
+    """Return a number that no version of the branch has ever had."""
+    mark = _removed_mark(repository, branch)
+    removed = int(mark.read_text()) if mark.exists() else 0
+    return 1 + max(
+        [removed, *(v for model in MODELS[branch] for v in versions(repository / model))]
+    )
 
 
-def is_published(repository: Path, version: int, file: str) -> bool:
-    """Return whether a version has the file that its manifest calls `<model>/<name>`."""
-    model, _, name = file.partition("/")
-    return (repository / model / str(version) / name).is_file()
+def intact(repository: Path, branch: Branch, version: int) -> Manifest:
+    """Return a version's manifest, after comparing every file with the hash in it.
+
+    Raises:
+        ExportError: there is no such version, it is there by half, or a file was changed.
+    """
+    *_, classifier = MODELS[branch]
+    folder = repository / classifier / str(version)
+    if not folder.is_dir():
+        there = ", ".join(map(str, sorted(versions(repository / classifier)))) or "none"
+        raise ExportError(f"{branch} has no version {version} in {repository} (there: {there})")
+    way_out = f"publish it again, and remove version {version}"
+    try:
+        manifest = dataclasses.replace(manifests.read(folder), version=version)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ExportError(
+            f"{branch} version {version} has no manifest that can be read ({error}): {way_out}"
+        ) from None
+    if manifest.branch != branch or not {name.partition("/")[0] for name in manifest.files} == set(
+        MODELS[branch]
+    ):
+        raise ExportError(f"{folder} is no whole version of {branch}: {way_out}")
+    for name, digest in manifest.files.items():
+        model, _, file = name.partition("/")
+        path = repository / model / str(version) / file
+        if not path.is_file() or manifests.sha256(path) != digest:
+            raise ExportError(
+                f"{branch} version {version} is damaged: {path} is not the file that its manifest "
+                f"names; {way_out}"
+            )
+    return manifest
+
+
+def delete(repository: Path, branch: Branch, version: int) -> None:
+    """Remove a version, the classifier's folder first: without it, nothing is published."""
+    mark = _removed_mark(repository, branch)
+    mark.write_text(str(max(version, int(mark.read_text()) if mark.exists() else 0)))
+    for model in reversed(MODELS[branch]):
+        folder = repository / model / str(version)
+        if folder.is_dir():
+            removed = folder.with_name(f".removed-{version}")
+            shutil.rmtree(removed, ignore_errors=True)
+            folder.rename(removed)
+            sync(folder.parent)
+            shutil.rmtree(removed)
+
+
+def _removed_mark(repository: Path, branch: Branch) -> Path:
+    """Holds the newest number that was removed: rows of the log may still name it."""
+    return repository / f".{branch}.removed"
 
 
 def hashes(model: str, folder: Path) -> dict[str, str]:
