@@ -14,9 +14,13 @@ from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
+from serving.choice import following, read_choice
+from serving.choosing import choose
 from serving.errors import ServingError
 from serving.keys import check_keys
-from serving.provision import install_export_tools, provide
+from serving.models import cli as models_commands
+from serving.models.exclusive import swapping
+from serving.provision import install_export_tools
 from serving.repository import render
 from serving.run_folder import run_folder
 from serving.settings import Settings
@@ -33,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(key_commands.app)
+app.add_typer(models_commands.app)
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()
 
@@ -68,8 +73,11 @@ def serve() -> None:
         with state_lock(settings.state_dir), run_folder(settings.state_dir) as run_dir:
             check_ports(settings)
             check_keys(settings)
-            manifests = {branch: provide(branch, settings, _say) for branch in MODELS}
-            render(settings.repository, manifests, settings, gpu=has_gpu())
+            with swapping(settings.repository):
+                chosen = {branch: choose(branch, settings, _say) for branch in MODELS}
+                choices = {branch: choice for branch, (choice, _) in chosen.items()}
+                manifests = {branch: manifest for branch, (_, manifest) in chosen.items()}
+                render(settings.repository, manifests, settings, has_gpu(), choices)
             check_ports(settings)  # again: an export takes minutes
             with running(settings, run_dir, _say) as servers:
                 _announce(settings, manifests)
@@ -130,8 +138,11 @@ def export(
         manifests = _export(source, branch, revision, target, tolerance, chosen)
     for name, manifest in manifests.items():
         _say(f"{name}: version {manifest.version} ({manifest.precision}) in {target}")
-    if len(manifests) == len(MODELS):
-        render(target, manifests, settings)
+    if target == settings.repository:
+        _say("neurosense serve serves what its settings name, unless another one was promoted")
+    elif len(manifests) == len(MODELS):
+        choices = {name: following(read_choice(target, name), m) for name, m in manifests.items()}
+        render(target, manifests, settings, choices=choices)
         _say(f"{target} is complete: any Triton can serve it")
 
 

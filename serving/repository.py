@@ -3,77 +3,53 @@
 The published versions already lie in it; everything else is written anew at each start.
 """
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
-from tritonclient.grpc import model_config_pb2
-
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
+from serving.choice import Choice, following, pin
+from serving.configs import FILE_NAME, read_config, tidy, write_config
 from serving.settings import PROJECT, Settings
+
+__all__ = ["SOURCE", "read_config", "render"]
 
 SOURCE = PROJECT / "model_repository"
 
 
-def read_config(path: Path) -> Any:
-    """Return a config.pbtxt as a `ModelConfig` message."""
-    return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
-
-
 def render(
-    repository: Path, manifests: Mapping[Branch, Manifest], settings: Settings, gpu: bool = True
+    repository: Path,
+    manifests: Mapping[Branch, Manifest],
+    settings: Settings,
+    gpu: bool = True,
+    choices: Mapping[Branch, Choice] | None = None,
 ) -> None:
-    """Make `repository` servable.
+    """Make `repository` servable; no Triton may be swapping its versions meanwhile.
 
     Args:
         repository: where the versions were published.
         manifests: the version that each branch serves.
         settings: limits of the decoder and the fusion strategy.
         gpu: whether it will be served from one; without, clips are classified one by one.
+        choices: how each branch came to its version; without, nobody promoted it.
     """
-    pins = {model: manifests[branch].version for branch in MODELS for model in MODELS[branch]}
-    for source in sorted(path.parent for path in SOURCE.glob("*/config.pbtxt")):
-        config = read_config(source / "config.pbtxt")
-        _pin(config, pins, manifests)
+    chosen = choices or {branch: following(None, one) for branch, one in manifests.items()}
+    versions = {model: chosen[branch].version for branch in MODELS for model in MODELS[branch]}
+    for source in sorted(path.parent for path in SOURCE.glob(f"*/{FILE_NAME}")):
+        config = read_config(source / FILE_NAME)
+        for step in config.ensemble_scheduling.step:
+            step.model_version = 1  # of those that hold no weights
+        pin(config, manifests, chosen)
+        if config.name in versions:
+            config.version_policy.specific.versions[:] = [versions[config.name]]
         _apply_settings(config, settings)
         if not gpu and config.name == "audio_classifier":
             # On a CPU one clip keeps all cores busy: gathered ones would only wait for each
             # other, and their attention work on padding (measured: benchmarks/README.md).
             config.dynamic_batching.preferred_batch_size[:] = [1]
         _write_model(repository / source.name, source, config)
-        if source.name not in pins:  # else its versions were published, and stay as they are
-            _write_version(repository / source.name / "1", source / "1")
-
-
-def _pin(config: Any, pins: Mapping[str, int | None], manifests: Mapping[Branch, Manifest]) -> None:
-    """Make the model serve, and an ensemble's steps call, exactly the chosen version.
-
-    The ensembles' `parameters` say for each branch whose answer it is; the API reads them.
-    """
-    if config.name in pins:
-        config.version_policy.specific.versions[:] = [pins[config.name]]
-    steps = config.ensemble_scheduling.step
-    for step in steps:
-        step.model_version = pins.get(step.model_name, 1)
-    for branch, manifest in manifests.items():
-        if any(step.model_name in MODELS[branch] for step in steps):
-            config.parameters[branch].string_value = _identity(manifest)
-
-
-def _identity(manifest: Manifest) -> str:
-    return json.dumps(
-        {
-            "name": manifest.name,
-            "version": str(manifest.version),
-            "weights": manifest.weights,
-            "revision": manifest.revision,
-            "coverage": manifest.coverage,
-        }
-    )
 
 
 def _apply_settings(config: Any, settings: Settings) -> None:
@@ -89,9 +65,11 @@ def _write_model(target: Path, source: Path, config: Any) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for labels in source.glob("*.txt"):
         shutil.copy(labels, target)
-    partial = target / ".config.pbtxt"
-    partial.write_text(text_format.MessageToString(config))
-    partial.replace(target / "config.pbtxt")
+    write_config(target, config)
+    if config.platform == "ensemble":
+        tidy(target)
+    elif not config.version_policy.HasField("specific"):  # else its versions were published
+        _write_version(target / "1", source / "1")
 
 
 def _write_version(target: Path, source: Path) -> None:

@@ -91,6 +91,22 @@ class Settings(BaseSettings):
         "counted as evidence against it",
     )
 
+    verify_min_agreement: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="of a candidate's labels with the served version's, before it is promoted",
+    )
+    verify_max_accuracy_drop: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="how far its accuracy may lie below, where the golden set has labels",
+    )
+    verify_max_latency_ratio: float = Field(
+        2.0, gt=0, description="how many times as long its median answer may take"
+    )
+
     @classmethod
     def load(cls) -> "Settings":
         """Read the environment; ServingError names the variable and what is wrong with it."""

@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertTokenizerFast, DistilBertTokenizerFast, RobertaTokenizerFast
+from transformers import (
+    BertTokenizerFast,
+    DistilBertTokenizerFast,
+    RobertaTokenizerFast,
+    XLMRobertaTokenizerFast,
+)
 
 from export.random_checkpoint import make
 
@@ -22,6 +27,10 @@ _SMALL = {
 _TEXT: dict[str, tuple[str, dict[str, Any]]] = {
     "roberta": (
         "RobertaForSequenceClassification",
+        {**_SMALL, "max_position_embeddings": MAX_TOKENS + 2, "type_vocab_size": 1},
+    ),
+    "xlm-roberta": (
+        "XLMRobertaForSequenceClassification",
         {**_SMALL, "max_position_embeddings": MAX_TOKENS + 2, "type_vocab_size": 1},
     ),
     "bert": (
@@ -55,10 +64,11 @@ _FRONT = {
 def text_checkpoint(
     folder: Path, kind: str = "bert", labels: list[str] | None = None, **more: Any
 ) -> Path:
-    """Write a text classifier of `kind` (roberta, bert, distilbert) to a new folder."""
+    """Write a text classifier of `kind` (roberta, xlm-roberta, bert, distilbert) to a folder."""
     source = folder.with_name(folder.name + "-parts")
     source.mkdir(parents=True)
-    tokenizer = _byte_bpe() if kind == "roberta" else _word_piece(kind)
+    makers = {"roberta": _byte_bpe, "xlm-roberta": _unigram}
+    tokenizer = makers[kind]() if kind in makers else _word_piece(kind)
     tokenizer.save_pretrained(source)
     head, sizes = _TEXT[kind]
     sizes = {**sizes, "vocab_size": len(tokenizer), **more}
@@ -127,6 +137,19 @@ def _byte_bpe() -> RobertaTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     return RobertaTokenizerFast(tokenizer_object=tokenizer)
+
+
+def _unigram() -> XLMRobertaTokenizerFast:
+    """XLM-RoBERTa's scheme: SentencePiece's unigrams, of any script."""
+    letters = "▁" + "".join(map(chr, [*range(0x61, 0x7B), 0xE4, 0xFC, *range(0x430, 0x450)]))
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    vocabulary = [(piece, 0.0) for piece in special] + [(letter, -4.0) for letter in letters]
+    tokenizer = Tokenizer(models.Unigram([*vocabulary, ("<mask>", 0.0)], unk_id=3))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return XLMRobertaTokenizerFast(tokenizer_object=tokenizer)
 
 
 def _word_piece(kind: str) -> BertTokenizerFast:

@@ -1,0 +1,38 @@
+"""Which version each branch serves after a start: the promoted one, or what the settings name."""
+
+import json
+from dataclasses import replace
+
+from export.hub_progress import Progress
+from export.manifest import Branch, Manifest
+from export.versions import intact
+from serving.choice import Choice, following, read_choice
+from serving.provision import provide
+from serving.settings import Settings
+
+
+def choose(branch: Branch, settings: Settings, say: Progress) -> tuple[Choice, Manifest]:
+    """Return the version that `branch` is to serve at a start, and its manifest.
+
+    What a person promoted stays, until the settings ask for something else than they did then.
+
+    Raises:
+        ExportError: the promoted version is damaged.
+    """
+    old = read_choice(settings.repository, branch)
+    wanted = _wanted(branch, settings)
+    if old is not None and old.promoted and old.wanted in ("", wanted):
+        return replace(old, wanted=wanted), intact(settings.repository, branch, old.version)
+    manifest = provide(branch, settings, say)
+    if old is not None and old.promoted and old.version != manifest.version:
+        say(
+            f"{branch}: the settings ask for another checkpoint than when version {old.version} "
+            f"was promoted: version {manifest.version} takes its place"
+        )
+    return replace(following(old, manifest), wanted=wanted), manifest
+
+
+def _wanted(branch: Branch, settings: Settings) -> str:
+    """Return what the settings say about a branch's weights."""
+    named = getattr(settings, f"{branch}_checkpoint")
+    return json.dumps([settings.weights if named is None else named, settings.precision])

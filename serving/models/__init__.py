@@ -1,0 +1,1 @@
+"""`neurosense models …`: lists, checks and swaps the versions that Triton serves."""

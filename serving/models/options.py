@@ -1,0 +1,99 @@
+"""What the `neurosense models` commands have in common: options, and how they talk."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from export.manifest import Branch
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
+from serving.models.triton import SwappedTriton, read_key
+from serving.settings import Settings
+
+BranchArgument = Annotated[Branch, typer.Argument(help="text or audio")]
+VersionArgument = Annotated[int, typer.Argument(help="as `neurosense models list` shows it", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="as JSON on stdout, for programs")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--repository",
+        help="the model repository (default: the state folder's)",
+    ),
+]
+Address = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--triton",
+        help="gRPC address of the Triton that serves it, host:port; once for each replica "
+        "(default: this machine's)",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--control-key-file",
+        help="file with the key of its administration (default: that of `neurosense serve`, but "
+        "no key for a Triton that --triton names)",
+    ),
+]
+Sync = Annotated[
+    str | None,
+    typer.Option(
+        "--sync",
+        help="shell command that is run in the repository after each change, where Triton reads "
+        "it from another place: `aws s3 sync --delete . s3://bucket/models`",
+    ),
+]
+
+
+def repository_of(folder: Path | None) -> Path:
+    """Return the repository that is meant."""
+    return folder.absolute() if folder else Settings.load().repository
+
+
+@contextlib.contextmanager
+def opened(
+    folder: Path | None,
+    addresses: Sequence[str] | None,
+    key_file: Path | None,
+    sync: str | None = None,
+) -> Iterator[Repository]:
+    """Yield the repository with its Tritons, those that answer.
+
+    Raises:
+        ServingError: one that was named does not.
+    """
+    with contextlib.ExitStack() as stack:
+        tritons = [
+            stack.enter_context(SwappedTriton(address, key))
+            for address, key in _places(addresses, key_file)
+        ]
+        answering = [triton for triton in tritons if triton.answers(required=bool(addresses))]
+        yield Repository(repository_of(folder), answering, synchronizer(sync), tell)
+
+
+def _places(addresses: Sequence[str] | None, key_file: Path | None) -> list[tuple[str, str | None]]:
+    """Return address and key of each Triton that is meant."""
+    if addresses:  # this machine's key is not for others
+        key = None if key_file is None else read_key(key_file)
+        return [(address, key) for address in addresses]
+    settings = Settings.load()
+    file = key_file or settings.state_dir / "triton_control_key"
+    if key_file is None and not file.exists():
+        return []  # `neurosense serve` keeps it there while it runs
+    return [(f"127.0.0.1:{settings.triton_grpc_port}", read_key(file))]
+
+
+def tell(message: str) -> None:
+    """Tell a person, on stderr: stdout is for what was asked for."""
+    typer.echo(message, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,125 @@
+"""A Triton whose models are swapped, over gRPC: the embedded one, or any other."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tritonclient.grpc import InferenceServerClient, InferInput, InferResult
+from tritonclient.utils import InferenceServerException
+
+from serving import control
+from serving.errors import ServingError
+
+LOAD_TIMEOUT_S = 600.0
+_CALL_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_READY = "READY"
+_GONE = ("", "UNAVAILABLE")
+_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class SwappedTriton:
+    """Explicit model control is needed (`--model-control-mode=explicit`).
+
+    Every method raises ServingError, with what Triton says, where it does not do what is asked.
+    """
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self.url = url
+        self._client = InferenceServerClient(url, channel_args=_OPTIONS)
+        self._headers = control.headers(key) if key else {}
+
+    def __enter__(self) -> "SwappedTriton":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the channel."""
+        self._client.close()
+
+    def answers(self, *, required: bool = False) -> bool:
+        """Whether there is a Triton at all; `required` makes it an error that there is none."""
+        try:
+            return bool(self._client.is_server_live(client_timeout=_CALL_TIMEOUT_S))
+        except InferenceServerException:
+            if required:
+                raise ServingError(f"no Triton answers at {self.url}") from None
+            return False
+
+    def states(self, model: str) -> dict[int, str]:
+        """Return the state of each version that Triton knows of."""
+        index = self._asked(
+            self._client.get_model_repository_index,
+            headers=self._headers,
+            client_timeout=_CALL_TIMEOUT_S,
+        )
+        return {
+            int(one.version): one.state for one in index.models if one.name == model and one.version
+        }
+
+    def loaded(self, model: str) -> set[int]:
+        """Return the versions that answer."""
+        return {version for version, state in self.states(model).items() if state == _READY}
+
+    def load(self, model: str) -> None:
+        """Have Triton serve what the repository says now; returns when it does."""
+        self._asked(
+            self._client.load_model, model, headers=self._headers, client_timeout=LOAD_TIMEOUT_S
+        )
+
+    def config(self, model: str) -> Any:
+        """Return the ModelConfig that is served."""
+        found = self._asked(self._client.get_model_config, model, client_timeout=_CALL_TIMEOUT_S)
+        return found.config
+
+    def wait_unloaded(self, model: str, version: int, timeout_s: float) -> bool:
+        """Return whether a version's last request ended, and it was unloaded, in time."""
+        deadline_s = time.monotonic() + timeout_s
+        while self.states(model).get(version, "") not in _GONE:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def infer(self, model: str, version: int, tensors: list[InferInput]) -> InferResult:
+        """Return one version's answer."""
+        return self._asked(
+            self._client.infer,
+            model,
+            tensors,
+            model_version=str(version),
+            client_timeout=_CALL_TIMEOUT_S,
+        )
+
+    def _asked(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return call(*arguments, **options)
+        except InferenceServerException as error:
+            raise ServingError(f"Triton at {self.url}: {_told(error)}") from None
+
+
+def _told(error: InferenceServerException) -> str:
+    message = str(error.message() or error)
+    if "restricted" in message:
+        return (
+            "its administration is closed: name the file of its key with --control-key-file "
+            "(`neurosense serve` keeps it in triton_control_key in the state folder)"
+        )
+    if "explicit model load / unload is not allowed" in message:
+        return f"{message}: start it with --model-control-mode=explicit"
+    return message
+
+
+def read_key(file: Path) -> str:
+    """Return the key of Triton's administration; ServingError where the file has none."""
+    try:
+        key = file.read_text().strip()
+    except FileNotFoundError:
+        key = ""
+    if not key:
+        raise ServingError(f"{file} holds no key of Triton's administration")
+    return key

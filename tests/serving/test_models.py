@@ -1,0 +1,271 @@
+"""Repositories and golden sets without a Triton."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export.errors import ExportError
+from export.publish import MODELS, staged
+from export.starter import publish_starter
+from export.versions import delete, intact, next_version
+from serving.choice import ENSEMBLES, loadable, pinned, read_choice
+from serving.configs import read_config
+from serving.errors import ServingError
+from serving.models.copied import is_exported, publish_copy
+from serving.models.exclusive import swapping
+from serving.models.golden import Case, read, shipped
+from serving.models.steps import Asked
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
+from serving.models.verdict import Thresholds
+from serving.models.verify import _verdict
+from serving.repository import render
+from serving.settings import Settings
+
+SWAP_FOREVER = """
+import sys
+from pathlib import Path
+from serving.models.exclusive import swapping
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
+
+repository = Repository(Path(sys.argv[1]), [], synchronizer(None), print)
+while True:
+    for version in (2, 1):
+        with swapping(repository.folder):
+            repository.swap("audio", version)
+        print(version, flush=True)
+"""
+
+
+def publish_garbage(repository: Path) -> int:
+    """Publish an audio version whose hashes are right, and which is no model."""
+    manifest = publish_starter("audio", repository)
+    with staged(repository, "audio") as stage:
+        (stage.classifier / "model.onnx").write_text("no graph")
+        version = stage.commit(dataclasses.replace(manifest, name="garbage")).version
+    assert version is not None
+    return version
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    manifests = {branch: publish_starter(branch, folder) for branch in MODELS}
+    assert publish_garbage(folder) == 2
+    render(folder, manifests, Settings())
+    return folder
+
+
+@pytest.fixture
+def repository(template: Path, tmp_path: Path) -> Repository:
+    copy = tmp_path / "models"
+    subprocess.run(["cp", "-rl", template, copy], check=True)
+    for config in copy.glob("*/config.pbtxt"):
+        text = config.read_text()
+        config.unlink()
+        config.write_text(text)
+    return Repository(copy, [], synchronizer(None), print)
+
+
+def called(folder: Path) -> dict[str, int]:
+    return {
+        name: pinned(read_config(folder / name / "config.pbtxt"), "audio")
+        for name in ENSEMBLES["audio"]
+    }
+
+
+def test_a_swap_changes_pins_identity_and_the_number_of_the_ensembles(
+    repository: Repository,
+) -> None:
+    repository.swap("audio", 2)
+    for name in ENSEMBLES["audio"]:
+        config = read_config(repository.folder / name / "config.pbtxt")
+        assert pinned(config, "audio") == 2
+        assert json.loads(config.parameters["audio"].string_value)["name"] == "garbage"
+        assert list(config.version_policy.specific.versions) == [2]
+        assert [file.name for file in (repository.folder / name).iterdir() if file.is_dir()] == [
+            "2"
+        ]
+    assert loadable(repository.folder, "audio") == {2}
+    text = read_config(repository.folder / "emotion_text/config.pbtxt")
+    assert list(text.version_policy.specific.versions) == [1]  # the other branch is left alone
+
+
+def test_a_rollback_is_known_and_can_be_taken_back(repository: Repository) -> None:
+    repository.swap("audio", 2)
+    first = repository.choice("audio")
+    assert (first.version, first.previous, first.promoted) == (2, 1, True)
+    repository.swap("audio", 1)
+    assert (repository.choice("audio").version, repository.choice("audio").previous) == (1, 2)
+
+
+def test_kills_leave_a_repository_that_serves_the_old_or_the_new(repository: Repository) -> None:
+    folder = repository.folder
+    for number in range(6):
+        command = [sys.executable, "-c", SWAP_FOREVER, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as swapper:
+            assert swapper.stdout
+            swapper.stdout.readline()
+            time.sleep(0.004 * number)  # not waited for: just another moment each time
+            swapper.send_signal(signal.SIGKILL)
+        # A Triton that starts now finds every ensemble whole, with steps that it may load.
+        assert set(called(folder).values()) <= loadable(folder, "audio") <= {1, 2}
+        for name in ENSEMBLES["audio"]:
+            config = read_config(folder / name / "config.pbtxt")
+            identity = json.loads(config.parameters["audio"].string_value)
+            assert identity["version"] == str(pinned(config, "audio"))
+            assert (folder / name / str(config.version_policy.specific.versions[0])).is_dir()
+        # The next swap finishes what was left, to the version that decided already.
+        chosen = repository.choice("audio").version
+        repository.swap("audio", chosen)
+        assert called(folder) == dict.fromkeys(ENSEMBLES["audio"], chosen)
+        assert loadable(folder, "audio") == {chosen}
+
+
+def test_two_commands_at_once_are_refused(repository: Repository) -> None:
+    with (
+        swapping(repository.folder),
+        pytest.raises(ServingError, match="another"),
+        swapping(repository.folder),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone", "manifest", "other branch"])
+def test_damage_is_found(repository: Repository, damage: str) -> None:
+    folder = repository.folder / "audio_classifier/2"
+    file = folder / ("manifest.json" if damage in ("manifest", "other branch") else "model.onnx")
+    content = file.read_text()
+    file.unlink()
+    if damage == "changed":
+        file.write_text(content + " ")
+    elif damage == "manifest":
+        file.write_text("[]")
+    elif damage == "other branch":
+        file.write_text(content.replace('"branch": "audio"', '"branch": "text"'))
+    with pytest.raises(ExportError, match=r"version 2|whole"):
+        repository.swap("audio", 2)
+    assert called(repository.folder) == dict.fromkeys(ENSEMBLES["audio"], 1)
+    assert loadable(repository.folder, "audio") == {1}
+
+
+def test_the_number_of_a_removed_version_is_not_used_again(repository: Repository) -> None:
+    delete(repository.folder, "audio", 2)
+    assert next_version(repository.folder, "audio") == 3
+    assert publish_garbage(repository.folder) == 3
+    with pytest.raises(ExportError, match="no version 2"):
+        intact(repository.folder, "audio", 2)
+
+
+def test_a_version_exported_elsewhere_is_published_here(
+    repository: Repository, tmp_path: Path
+) -> None:
+    there = repository.folder / "text_classifier/1"
+    assert is_exported(there)
+    manifest = publish_copy(there, "text", tmp_path / "here")
+    assert manifest.version == 1
+    assert intact(tmp_path / "here", "text", 1).files == intact(repository.folder, "text", 1).files
+    with pytest.raises(ExportError, match="no version of audio"):
+        publish_copy(there, "audio", tmp_path / "here")
+
+
+def test_a_repository_that_was_never_served_has_no_choice(tmp_path: Path) -> None:
+    assert read_choice(tmp_path, "text") is None
+    with pytest.raises(ServingError, match="serves no text yet"):
+        Repository(tmp_path, [], synchronizer(None), print).choice("text")
+
+
+def test_a_sync_that_fails_stops_the_swap_and_says_how_to_go_on(repository: Repository) -> None:
+    failing = dataclasses.replace(repository, synchronize=synchronizer("exit 3"))
+    with pytest.raises(ServingError, match="finishes what is left"):
+        failing.swap("audio", 2)
+    assert repository.choice("audio").version == 1
+
+
+def test_the_shipped_golden_sets() -> None:
+    texts, clips = shipped("text"), shipped("audio")
+    assert len(texts) == 56
+    assert {case.label for case in texts} == {
+        "anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"
+    }  # fmt: skip
+    assert len(clips) == 25
+    assert all(case.content.startswith(b"RIFF") for case in clips)
+
+
+def test_a_golden_set_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    file = tmp_path / "golden.csv"
+    file.write_text("audio,label\na.wav,hap\na.wav,\n")
+    assert read(file, "audio") == [Case("a.wav", b"sound", "joy"), Case("a.wav", b"sound")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("sentence\nx\n", "no column `text`"),
+        ("text,label\nx,bored\n", "line 2.*bored"),
+        ("text\n", "no case"),
+        ("", "no column"),
+    ],
+)
+def test_a_bad_golden_set_is_named(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "golden.csv"
+    file.write_text(content)
+    with pytest.raises(ServingError, match=said):
+        read(file, "text")
+    with pytest.raises(ServingError, match="cannot be read"):
+        read(tmp_path / "missing.csv", "text")
+
+
+def one_hot(emotion: int, latency_ms: float = 10.0) -> Asked:
+    probabilities = np.full(7, 0.05, np.float32)
+    probabilities[emotion] = 0.7
+    return Asked(probabilities, latency_ms)
+
+
+def verdict(new_labels: list[int], latency_ms: float = 10.0, failed: int = 0) -> Any:
+    """Ten cases that the served version calls joy, rightly; and what a candidate calls them."""
+    pairs = [
+        (Case(f"case {n}", b"", "joy"), one_hot(3), one_hot(new, latency_ms))
+        for n, new in enumerate(new_labels)
+    ]
+    return _verdict("text", 1, 2, pairs, ["it died"] * failed)
+
+
+THRESHOLDS = Thresholds(min_agreement=0.9, max_accuracy_drop=0.1, max_latency_ratio=2.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (verdict([3] * 10), []),
+        (verdict([3] * 9 + [0]), []),
+        (verdict([3] * 8 + [0, 0]), ["labels agree", "accuracy falls by 20.0%"]),
+        (verdict([3] * 10, latency_ms=21), ["2.10 times as long"]),
+        (verdict([3] * 9, failed=1), ["it died"]),
+    ],
+)
+def test_the_gate(found: Any, said: list[str]) -> None:
+    problems = found.problems(THRESHOLDS)
+    assert len(problems) == len(said)
+    for problem, part in zip(problems, said, strict=True):
+        assert part in problem
+
+
+def test_figures_of_a_verdict() -> None:
+    found = verdict([3] * 8 + [0, 0])
+    assert found.label_agreement == pytest.approx(0.8)
+    assert (found.current_accuracy, found.candidate_accuracy) == (1.0, 0.8)
+    assert found.max_abs_diff == pytest.approx(0.65)
+    assert found.largest_differences[0].current == "joy"
+    assert found.largest_differences[0].candidate == "anger"
+    assert json.loads(json.dumps(found.figures()))["latency_ratio"] == 1.0
