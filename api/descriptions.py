@@ -54,7 +54,7 @@ def _parsed(text: str) -> Description:
 
 
 class DescriptionCache:
-    """Descriptions by (ensemble, version), each for a few seconds."""
+    """Descriptions by (ensemble, version), each fresh for a few seconds."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], tuple[float, dict[Branch, Description]]] = {}
@@ -64,11 +64,14 @@ class DescriptionCache:
         expires_s, described = self._entries.get((model, version), (0.0, {}))
         return described if time.monotonic() < expires_s else None
 
+    def last(self, model: str, version: str) -> dict[Branch, Description] | None:
+        """Return what was known last of a version that cannot be asked for any more."""
+        _, described = self._entries.get((model, version), (0.0, None))
+        return described
+
     def put(self, model: str, version: str, described: dict[Branch, Description]) -> None:
-        """Keep a description, and forget those that are no longer fresh."""
-        now_s = time.monotonic()
-        self._entries = {key: entry for key, entry in self._entries.items() if entry[0] > now_s}
-        self._entries[model, version] = (now_s + _LIFE_S, described)
+        """Keep a description."""
+        self._entries[model, version] = (time.monotonic() + _LIFE_S, described)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -18,6 +18,9 @@ from api.tensors import from_bytes, to_input, to_scores, truncated_tokens
 
 ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
 
+_ANSWERS = 3
+"""How often a request is answered at most, by versions that are replaced before they are known."""
+
 _Inputs = Mapping[str, npt.NDArray[Any]]
 _Described = dict[Branch, Description]
 
@@ -83,13 +86,14 @@ class Triton:
         """Return the answer, and what is known of the weights that gave it."""
         deadline_s = time.monotonic() + timeout_s
         tensors = [to_input(name, array) for name, array in inputs.items()]
-        result = await self._answer(model, tensors, deadline_s)
-        try:
-            return result, await self._description_of(model, result, deadline_s)
-        except UnavailableError:
-            # That version was replaced the moment it had answered: its successor answers.
+        for _ in range(_ANSWERS - 1):
             result = await self._answer(model, tensors, deadline_s)
-            return result, await self._description_of(model, result, deadline_s)
+            try:
+                return result, await self._description_of(model, result, deadline_s)
+            except UnavailableError:
+                continue  # that version was replaced the moment it had answered: its successor does
+        result = await self._answer(model, tensors, deadline_s)
+        return result, await self._description_of(model, result, deadline_s)
 
     async def _answer(
         self, model: str, tensors: list[InferInput], deadline_s: float
@@ -106,7 +110,12 @@ class Triton:
         version = result.get_response().model_version
         described = self._cache.get(model, version)
         if described is None:
-            described = await self._describe(model, version, deadline_s - time.monotonic())
+            try:
+                described = await self._describe(model, version, deadline_s - time.monotonic())
+            except UnavailableError:
+                if (known := self._cache.last(model, version)) is None:
+                    raise
+                return known  # it was replaced since it answered
             self._cache.put(model, version, described)
         return described
 

@@ -1,6 +1,6 @@
 """The config.pbtxt files of a served repository, each written whole or not at all."""
 
-import shutil
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from export.versions import sync, versions
 
 FILE_NAME = "config.pbtxt"
 _ENSEMBLE = "ensemble"
-_README = "An ensemble's version folder is empty: its steps hold the models.\n"
+_STEPS = "steps.json"
+"""All that an ensemble's version folder holds: the versions of the steps that it calls."""
 
 
 def read_config(path: Path) -> Any:
@@ -22,8 +23,8 @@ def read_config(path: Path) -> Any:
 def write_config(model: Path, config: Any) -> None:
     """Put a config into a model's folder, and onto the disk, by one rename.
 
-    An ensemble whose config changes gets a version number that it never had: Triton puts it on
-    every answer, which so tells the steps that it came from, also while versions are swapped.
+    An ensemble's version number stands for the versions of its steps: Triton puts it on every
+    answer, which so tells the steps that it came from, also while versions are swapped.
     """
     model.mkdir(parents=True, exist_ok=True)
     if config.platform == _ENSEMBLE:
@@ -36,20 +37,19 @@ def write_config(model: Path, config: Any) -> None:
 
 
 def _number(model: Path, config: Any) -> None:
-    served = config.version_policy.specific.versions
-    file = model / FILE_NAME
-    old = read_config(file) if file.exists() else None
-    if old is not None:
-        served[:] = old.version_policy.specific.versions
-    if not served or config != old:
-        served[:] = [1 + max(versions(model), default=0)]
-    folder = model / str(served[0])
-    folder.mkdir(exist_ok=True)
-    (folder / "README").write_text(_README)  # object stores know no empty folders
+    steps = {step.model_name: step.model_version for step in config.ensemble_scheduling.step}
+    content = json.dumps(steps, indent=2) + "\n"
+    known = [n for n in versions(model) if _content(model / str(n)) == content]
+    number = known[0] if known else 1 + max(versions(model), default=0)
+    if not known:
+        folder = model / str(number)
+        folder.mkdir()
+        partial = folder / f".{_STEPS}"
+        partial.write_text(content)
+        partial.replace(folder / _STEPS)
+    config.version_policy.specific.versions[:] = [number]
 
 
-def tidy(model: Path) -> None:
-    """Remove the version folders of an ensemble that are not served any more."""
-    served = read_config(model / FILE_NAME).version_policy.specific.versions
-    for version in set(versions(model)) - set(served):
-        shutil.rmtree(model / str(version), ignore_errors=True)
+def _content(folder: Path) -> str:
+    file = folder / _STEPS
+    return file.read_text() if file.exists() else ""

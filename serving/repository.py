@@ -11,7 +11,7 @@ from typing import Any
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
 from serving.choice import Choice, following, pin
-from serving.configs import FILE_NAME, read_config, tidy, write_config
+from serving.configs import FILE_NAME, read_config, write_config
 from serving.settings import PROJECT, Settings
 
 __all__ = ["SOURCE", "read_config", "render"]
@@ -66,9 +66,7 @@ def _write_model(target: Path, source: Path, config: Any) -> None:
     for labels in source.glob("*.txt"):
         shutil.copy(labels, target)
     write_config(target, config)
-    if config.platform == "ensemble":
-        tidy(target)
-    elif not config.version_policy.HasField("specific"):  # else its versions were published
+    if not config.version_policy.HasField("specific"):  # else its versions are there already
         _write_version(target / "1", source / "1")
 
 

@@ -18,7 +18,7 @@ from export.hub_progress import Progress
 from export.manifest import Branch
 from export.versions import MODELS, intact
 from serving.choice import ENSEMBLES, Choice, pin, pinned, read_choice
-from serving.configs import FILE_NAME, read_config, tidy, write_config
+from serving.configs import FILE_NAME, read_config, write_config
 from serving.errors import ServingError
 from serving.models.synchronized import Synchronize
 from serving.models.triton import SwappedTriton
@@ -125,8 +125,6 @@ class Repository:
         for triton in self.tritons:
             for name in ENSEMBLES[branch]:
                 triton.load(name)
-        for name in ENSEMBLES[branch]:
-            tidy(self.folder / name)
 
     def _config(self, model: str) -> Path:
         return self.folder / model / FILE_NAME

@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 import pytest
 
 from api.errors import UnavailableError
@@ -47,6 +48,30 @@ def test_a_version_replaced_while_it_answers() -> None:
     with_triton(servicer, check)
     assert servicer.configs_asked == [("emotion_text", "gone"), ("emotion_text", "1")]
     assert len(servicer.requests) == 2
+
+
+class Replacing(Servicer):
+    """Forgets the config of a version once it was asked for: another one has taken its place."""
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if self.configs_asked:
+            self.configs_asked.append((request.name, request.version))
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such version")
+        return await super().ModelConfig(request, context)
+
+
+def test_a_version_that_was_known_is_named_although_it_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.descriptions._LIFE_S", 0.0)
+    servicer = Replacing()
+
+    async def check(triton: Triton) -> None:
+        for _ in range(2):
+            assert (await triton.text(b"x", 5)).model.version == "3"
+        assert len(servicer.requests) == len(servicer.configs_asked) == 2
+
+    with_triton(servicer, check)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"text": "not json"}, {"text": '{"name": "x"}'}])
