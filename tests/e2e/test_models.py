@@ -125,7 +125,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("swapped")
-    environment = stack_environment(folder / "state")
+    environment = stack_environment(folder / "state", NEUROSENSE_PRECISION="fp32")
     one = Served(environment, start_serve(environment, folder / "log"), folder / "log")
     yield one
     stop_serve(one.process)
@@ -272,7 +272,7 @@ def test_what_was_promoted_is_served_by_the_next_start(served: Served) -> None:
 def test_a_version_that_triton_cannot_load_hurts_nobody(served: Served, tmp_path: Path) -> None:
     from tests.serving.test_models import publish_garbage
 
-    version = publish_garbage(served.folder)
+    version = publish_garbage(served.folder, "fp32")
     assert "model.onnx" in served.models("promote", "audio", str(version), fails=True)
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
     served.models("remove", "audio", str(version))
