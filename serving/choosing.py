@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from export.errors import ExportError
 from export.hub_progress import Progress
 from export.manifest import Branch, Manifest
 from export.versions import intact
@@ -22,7 +23,7 @@ def choose(branch: Branch, settings: Settings, say: Progress) -> tuple[Choice, M
     old = read_choice(settings.repository, branch)
     wanted = _wanted(branch, settings)
     if old is not None and old.promoted and old.wanted in ("", wanted):
-        return replace(old, wanted=wanted), intact(settings.repository, branch, old.version)
+        return replace(old, wanted=wanted), _promoted(settings, branch, old)
     manifest = provide(branch, settings, say)
     if old is not None and old.promoted and old.version != manifest.version:
         say(
@@ -30,6 +31,15 @@ def choose(branch: Branch, settings: Settings, say: Progress) -> tuple[Choice, M
             f"was promoted: version {manifest.version} takes its place"
         )
     return replace(following(old, manifest), wanted=wanted), manifest
+
+
+def _promoted(settings: Settings, branch: Branch, choice: Choice) -> Manifest:
+    try:
+        return intact(settings.repository, branch, choice.version)
+    except ExportError as error:
+        raise ExportError(
+            f"{error}. Until then go back: neurosense models rollback {branch}"
+        ) from None
 
 
 def _wanted(branch: Branch, settings: Settings) -> str:

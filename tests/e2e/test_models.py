@@ -30,9 +30,11 @@ from tests.conftest import NEUROSENSE, stack_environment, start_serve, stop_serv
 from tests.e2e.swapping import TEXTS, load
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 from tests.recordings import wav
+from tests.serving.test_models import publish_garbage
 
 README = Path(__file__).parents[2] / "README.md"
 SENTENCES = ["I love this!", "Ich bin glücklich", "я рад", "je suis triste", "leave me alone"]
+LABELS = ["sadness", "joy", "fear", "anger", "surprise"]
 SWAP_FOREVER = """
 import sys
 from pathlib import Path
@@ -125,7 +127,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("swapped")
-    environment = stack_environment(folder / "state")
+    environment = stack_environment(folder / "state", NEUROSENSE_PRECISION="fp32")
     one = Served(environment, start_serve(environment, folder / "log"), folder / "log")
     yield one
     stop_serve(one.process)
@@ -151,32 +153,54 @@ def golden(folder: Path, toy: Path) -> None:
             writer.writerow([text, model.config.id2label[int(logits.argmax())]])
 
 
-def test_the_three_commands_of_the_readme(served: Served, tmp_path: Path) -> None:
-    """As shown, with a toy XLM-RoBERTa: another tokenizer, and labels in another order."""
-    labels = ["sadness", "joy", "fear", "anger", "surprise"]
-    toy = text_checkpoint(tmp_path / "xlm-roberta-emotions", "xlm-roberta", labels)
-    golden(tmp_path, toy)
+def readme_commands() -> list[str]:
     [block] = re.findall(r"<!-- SWAP -->\n```bash\n(.+?)```", README.read_text(), re.DOTALL)
     commands = [line for line in block.splitlines() if line]
     assert len(commands) == 3
-    for command in commands:
-        command = command.replace(".venv/bin/neurosense", str(NEUROSENSE))
-        command += "" if "publish" in command else " --max-latency-ratio 100"
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path, env=served.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+    return commands
+
+
+def shell(command: str, folder: Path, served: Served) -> str:
+    """Run a command of the README in a folder; return stdout."""
+    command = command.replace(".venv/bin/neurosense", str(NEUROSENSE))
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder, env=served.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def toys(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish version 2 of both: text with another tokenizer, by the README; other audio labels."""
+    folder = tmp_path_factory.mktemp("toys")
+    golden(folder, text_checkpoint(folder / "xlm-roberta-emotions", "xlm-roberta", LABELS))
+    shell(readme_commands()[0], folder, served)
+    audio = audio_checkpoint(folder / "toy-audio", labels=["fear", "sur", "neu"])
+    export_checkpoint(
+        "audio", str(audio), None, served.folder, weights="local", precision="fp32",
+        progress=lambda _: None,
+    )  # fmt: skip
+    return folder
+
+
+def test_the_commands_of_the_readme_swap_to_a_multilingual_model(
+    served: Served, toys: Path
+) -> None:
+    for command in readme_commands()[1:]:
+        said = shell(f"{command} --max-latency-ratio 100", toys, served)
         if "verify" in command:
-            assert f"accuracy on {len(SENTENCES)} labelled: version 1" in done.stdout
-            assert "version 2 100.0%" in done.stdout
+            assert f"accuracy on {len(SENTENCES)} labelled: version 1" in said
+            assert "version 2 100.0%" in said
     assert served.answering("text") == ("xlm-roberta-emotions", "2")
     answer = httpx.post(f"{served.url}/analyze/text", data={"text": "я рад"}, timeout=60).json()
-    assert set(answer["all_scores"]) == {label.upper() for label in labels}
+    assert set(answer["all_scores"]) == {label.upper() for label in LABELS}
     served.models("rollback", "text")
     assert served.answering("text") == ("neurosense/starter-text", "1")
 
 
+@pytest.mark.usefixtures("toys")
 def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(served: Served) -> None:
     with SwappedTriton(served.address, served.key) as triton:
         repository = Repository(served.folder, [triton], synchronizer(None), print)
@@ -205,6 +229,7 @@ def logged_versions(served: Served) -> dict[str, str]:
     return {str(row): models["text"]["version"] for row, models in found if "text" in models}
 
 
+@pytest.mark.usefixtures("toys")
 def test_a_kill_at_any_moment_leaves_one_version_and_the_next_swap_finishes(served: Served) -> None:
     command = [sys.executable, "-c", SWAP_FOREVER, str(served.folder), served.address, served.key]
     for number in range(3):
@@ -222,6 +247,7 @@ def test_a_kill_at_any_moment_leaves_one_version_and_the_next_swap_finishes(serv
     assert served.steps() == {"text_classifier/1", "text_tokenizer/1"}
 
 
+@pytest.mark.usefixtures("toys")
 def test_a_damaged_version_is_refused_and_nothing_changes(served: Served) -> None:
     with (served.folder / "text_classifier/2/model.onnx").open("r+b") as graph:
         graph.seek(1000)
@@ -236,12 +262,8 @@ def test_a_damaged_version_is_refused_and_nothing_changes(served: Served) -> Non
         graph.write(byte)
 
 
-def test_the_gate_refuses_and_force_is_logged(served: Served, tmp_path: Path) -> None:
-    toy = audio_checkpoint(tmp_path / "toy-audio", labels=["fear", "sur", "neu"])
-    export_checkpoint(
-        "audio", str(toy), None, served.folder, weights="local", precision="fp32",
-        progress=lambda _: None,
-    )  # fmt: skip
+@pytest.mark.usefixtures("toys")
+def test_the_gate_refuses_and_force_is_logged(served: Served) -> None:
     told = served.models("promote", "audio", "2", fails=True)
     assert "labels agree" in told
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
@@ -252,10 +274,12 @@ def test_the_gate_refuses_and_force_is_logged(served: Served, tmp_path: Path) ->
     assert "labels agree" in last["forced_despite"][0]
     assert last["verdict"]["cases"] == 25
     assert "largest_differences" not in last["verdict"]
+    served.models("rollback", "audio")
 
 
+@pytest.mark.usefixtures("toys")
 def test_what_was_promoted_is_served_by_the_next_start(served: Served) -> None:
-    assert served.answering("audio") == ("toy-audio", "2")
+    served.models("promote", "audio", "2", "--force")
     served.restart()
     assert served.answering("audio") == ("toy-audio", "2")
     assert served.answering("text") == ("neurosense/starter-text", "1")
@@ -269,10 +293,9 @@ def test_what_was_promoted_is_served_by_the_next_start(served: Served) -> None:
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
 
 
-def test_a_version_that_triton_cannot_load_hurts_nobody(served: Served, tmp_path: Path) -> None:
-    from tests.serving.test_models import publish_garbage
-
-    version = publish_garbage(served.folder)
+@pytest.mark.usefixtures("toys")
+def test_a_version_that_triton_cannot_load_hurts_nobody(served: Served) -> None:
+    version = publish_garbage(served.folder, "fp32")
     assert "model.onnx" in served.models("promote", "audio", str(version), fails=True)
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
     served.models("remove", "audio", str(version))
