@@ -72,7 +72,8 @@ clean:  ## remove the environment and everything that running wrote
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	@touch $@
 
-.venv/dev: requirements/dev.txt .venv/bench
+.venv/dev: requirements/dev.txt requirements/cluster.txt .venv/bench
 	@echo "Installing what the tests need ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/cluster.txt
 	@touch $@

@@ -30,7 +30,8 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary 
     && python3 -c 'import ensemble.decoding, ensemble.fusion, ensemble.step, ensemble.tokenizing'
 COPY docker/triton.sh /usr/local/bin/closed-triton
 COPY --from=models /models /models
-ENV PYTHONDONTWRITEBYTECODE=1
+# ONNX Runtime reports its use to its maker from 1.29 on, by default.
+ENV PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 # The image's user `triton-server`.
 USER 1000
 EXPOSE 8000 8001 8002

@@ -1,1 +1,6 @@
 """Starts and stops the servers of NeuroSense on one machine."""
+
+import os
+
+# ONNX Runtime reports its use to its maker from 1.29 on, by default. Read when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

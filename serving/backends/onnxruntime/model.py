@@ -7,14 +7,18 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/rag
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import triton_python_backend_utils as pb_utils
+
+# It reports its use to its maker from 1.29 on, by default, and reads this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime  # noqa: E402
 
 Array = npt.NDArray[Any]
 
