@@ -18,7 +18,7 @@ import triton_python_backend_utils as pb_utils
 
 # It reports its use to its maker from 1.29 on, by default, and reads this when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 Array = npt.NDArray[Any]
 
