@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from export.manifest import sha256
 from tests.conftest import Stack, stack_environment, start_serve, stop_serve
 from tests.recordings import wav
 from tests.serving.test_cli import run
@@ -92,7 +93,10 @@ def test_a_branch_that_cannot_be_loaded_leaves_the_other(tmp_path: Path) -> None
     environment = stack_environment(tmp_path)
     stop_serve(start_serve(environment, tmp_path / "log"))
     [graph] = (tmp_path / "model_repository").glob("audio_classifier/1/*.onnx")
+    manifest, before = graph.with_name("manifest.json"), sha256(graph)
     graph.write_bytes(graph.read_bytes()[:1000])
+    # A file that is not the published one would be noticed, and the version published again.
+    manifest.write_text(manifest.read_text().replace(before, sha256(graph)))
     process = start_serve(environment, tmp_path / "log")
     assert "NOT SERVED" in (tmp_path / "log").read_text()
     url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze/multimodal"
