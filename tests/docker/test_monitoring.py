@@ -65,6 +65,8 @@ def scraped(stack: Stack) -> dict[str, set[str]]:
     known = {name: {"job"} for name in re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)}
     for name, labels in re.findall(r"^(\w+)\{(.*?)\} ", text, re.MULTILINE):
         known.setdefault(name, {"job"}).update(re.findall(r"(\w+)=\"", labels))
+    for name in re.findall(r"^(\w+) ", text, re.MULTILINE):
+        known.setdefault(name, {"job"})
     # A counter without a sample shows no labels: perhaps nothing was refused yet.
     known["neurosense_refused_total"] |= {"reason"}
     return {**known, **OF_A_GPU, **OF_PROMETHEUS}
