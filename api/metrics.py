@@ -22,6 +22,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 1, 2, 3.5, 5, 10, 20, 30)
 _WRITE_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_READY_TIMEOUT_S = 0.7
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -53,6 +54,9 @@ class Metrics:
         )
         self._refused = Counter(
             f"{name}_refused", "Requests turned away", ("reason",), registry=new
+        )
+        self.models_ready = Gauge(
+            f"{name}_models_ready", "1 if every model is ready, asked at each scrape", registry=new
         )
         self._init_log(name, new)
         self.streams = Gauge(f"{name}_streams", "Live streams that are open", registry=new)
@@ -115,5 +119,7 @@ router = APIRouter()
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """Answer Prometheus."""
-    registry = request.app.state.metrics.registry
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    seen = request.app.state.metrics
+    missing = await request.app.state.service.models.missing(_READY_TIMEOUT_S)
+    seen.models_ready.set(not missing)
+    return Response(generate_latest(seen.registry), media_type=CONTENT_TYPE_LATEST)

@@ -7,7 +7,8 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip uninstall --yes pip
 
 FROM python:3.12.13-slim-trixie
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin neurosense
+RUN pip uninstall --yes pip \
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin neurosense
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint
@@ -18,6 +19,7 @@ COPY ensemble/audio.py ensemble/containers.py ensemble/
 COPY api api
 # For a volume, since they outlive the container: the API keys, and rows that wait for PostgreSQL.
 RUN install -d -o 10001 -m 700 /var/lib/neurosense
+# hadolint ignore=DL3064
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -21,23 +21,27 @@ RUN python -m serving.cli export --starter --repository /models \
 FROM nvcr.io/nvidia/tritonserver:26.07-py3
 COPY requirements/steps.txt /tmp/requirements.txt
 COPY ensemble /opt/neurosense/ensemble
+COPY serving/__init__.py serving/process_folders.py /opt/neurosense/serving/
 # Into the Python that the Python backend embeds, where no PYTHONPATH is needed; the last
 # line stops the build if a step could not be imported.
 RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary :all: \
         -r /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
     && echo /opt/neurosense > "$(python3 -c 'import site; print(site.getsitepackages()[0])')/neurosense.pth" \
-    && python3 -c 'import ensemble.decoding, ensemble.fusion, ensemble.step, ensemble.tokenizing'
+    && python3 -c 'import ensemble.decoding, ensemble.fusion, ensemble.step, ensemble.tokenizing, serving.process_folders'
 COPY docker/triton.sh /usr/local/bin/closed-triton
+COPY docker/watched.py /usr/local/bin/watched
+COPY docker/probe.py /usr/local/bin/probe
 COPY --from=models /models /models
 # ONNX Runtime reports its use to its maker from 1.29 on, by default.
 ENV PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 # The image's user `triton-server`.
 USER 1000
 EXPOSE 8000 8001 8002
-HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=2)"]
-CMD ["closed-triton", \
+# By answers of both branches: /v2/health/ready goes on to say 200 when a step has died.
+HEALTHCHECK --interval=30s --timeout=20s --start-period=180s --start-interval=3s --retries=3 \
+    CMD ["probe"]
+CMD ["watched", "closed-triton", \
      "--model-repository=/models", \
      "--model-control-mode=explicit", \
      "--load-model=*", \

@@ -8,7 +8,8 @@ RUN python -m venv /opt/venv \
 
 FROM python:3.12.13-slim-trixie
 # Streamlit looks into its user's home folder.
-RUN useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin neurosense
+RUN pip uninstall --yes pip \
+    && useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin neurosense
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY ui ui

@@ -53,6 +53,12 @@ def test_requests_by_route_and_code(own: httpx.Client) -> None:
     assert value(own, "requests_in_progress") == 1  # the scrape itself
 
 
+def test_whether_the_models_are_ready(own: httpx.Client, own_models: FakeModels) -> None:
+    assert value(own, "models_ready") == 1
+    own_models.faults["text"] = down()
+    assert value(own, "models_ready") == 0
+
+
 def test_what_clients_make_up_is_no_label(own: httpx.Client) -> None:
     for number in range(5):
         own.get(f"/made/up/{number}")

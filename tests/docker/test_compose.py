@@ -19,6 +19,9 @@ def compose() -> dict[str, Any]:
     return read_yaml(COMPOSE)
 
 
+PROFILES = ("cpu", "gpu")
+
+
 def docker_compose() -> list[str] | None:
     """Return the command of Compose, where this machine has it (no engine is needed)."""
     docker = shutil.which("docker")
@@ -45,11 +48,12 @@ def test_compose_itself_takes_it() -> None:
     command = docker_compose()
     if command is None:
         pytest.skip("no `docker compose` on this machine; the schema was checked instead")
-    subprocess.run(
-        [*command, "--file", str(COMPOSE), "config", "--quiet"],
-        check=True,
-        env={"PATH": os.environ["PATH"], "HOME": "/tmp"},  # noqa: S108
-    )
+    for profile in PROFILES:
+        subprocess.run(
+            [*command, "--file", str(COMPOSE), "--profile", profile, "config", "--quiet"],
+            check=True,
+            env={"PATH": os.environ["PATH"], "HOME": "/tmp"},  # noqa: S108
+        )
 
 
 def test_only_the_api_and_the_page_are_published_and_only_on_this_machine(
@@ -60,13 +64,15 @@ def test_only_the_api_and_the_page_are_published_and_only_on_this_machine(
         for name, service in compose["services"].items()
         if "ports" in service
     }
-    assert set(published) == {"api", "page"}
+    assert set(published) == {"api", "page", "grafana"}
+    [for_this_machine] = published.pop("grafana")
+    assert for_this_machine.startswith("127.0.0.1:")
     for (port,) in published.values():
         assert port.startswith("${NEUROSENSE_PUBLISH_HOST:-127.0.0.1}:")
     assert compose["networks"]["inside"] == {"internal": True}
     assert {
         name for name, service in compose["services"].items() if "outside" in service["networks"]
-    } == {"api", "page"}
+    } == {"api", "page", "grafana"}  # a container on internal networks alone publishes nothing
 
 
 def test_every_service_is_waited_for_until_it_is_healthy(compose: dict[str, Any]) -> None:
@@ -75,9 +81,39 @@ def test_every_service_is_waited_for_until_it_is_healthy(compose: dict[str, Any]
         for service in compose["services"].values()
         for needed, how in service.get("depends_on", {}).items()
     }
-    assert waited_for == dict.fromkeys(("triton", "postgres", "api"), "service_healthy")
+    assert waited_for == dict.fromkeys(
+        ("triton", "triton-gpu", "postgres", "api"), "service_healthy"
+    )
     for name, service in compose["services"].items():
         assert "healthcheck" in service or _image_has_health_check(service), name
+
+
+def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    profiles = {name: s["profiles"] for name, s in services.items() if "profiles" in s}
+    assert profiles == {"triton": ["cpu"], "triton-gpu": ["gpu"]}
+    cpu, gpu = services["triton"], services["triton-gpu"]
+    assert gpu["gpus"] == "all"
+    assert gpu["networks"] == {"inside": {"aliases": ["triton"]}}
+    assert "gpus" not in cpu
+    apart = {"profiles", "networks", "gpus"}
+    assert {k: v for k, v in cpu.items() if k not in apart} == {
+        k: v for k, v in gpu.items() if k not in apart
+    }
+    # Compose refuses to wait for a service whose profile is off, unless it is not required.
+    needed = services["api"]["depends_on"]
+    assert {name for name in needed if needed[name].get("required", True)} == {"postgres"}
+
+
+def test_every_container_is_closed_and_comes_back(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["restart"] == "unless-stopped", name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not service.get("privileged")
+    root = {name for name, s in compose["services"].items() if "cap_add" in s}
+    assert root == {"postgres"}, "its entrypoint begins as root"
 
 
 def _image_has_health_check(service: dict[str, Any]) -> bool:
@@ -91,6 +127,11 @@ def test_every_path_that_it_names_exists(compose: dict[str, Any]) -> None:
             context = (COMPOSE.parent / service["build"]["context"]).resolve()
             assert context == PROJECT
             assert (context / service["build"]["dockerfile"]).is_file()
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            named = source in compose["volumes"]
+            assert named or (source.startswith("./") and (COMPOSE.parent / source).exists())
+            assert named or volume.endswith(":ro")
 
 
 def test_every_variable_that_it_sets_is_a_setting(compose: dict[str, Any]) -> None:
@@ -106,11 +147,11 @@ def test_every_variable_that_it_sets_is_a_setting(compose: dict[str, Any]) -> No
 
 def test_every_variable_that_it_reads_is_a_setting_or_its_own() -> None:
     read = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
-    assert read - known_variables() == {"NEUROSENSE_PUBLISH_HOST"}
+    assert read - known_variables() == {"NEUROSENSE_PUBLISH_HOST", "GRAFANA_PORT"}
 
 
 def test_secrets_come_from_files_and_are_in_no_variable(compose: dict[str, Any]) -> None:
-    names = ("postgres_password", "page_key")
+    names = ("postgres_password", "grafana_password", "page_key")
     assert compose["secrets"] == {name: {"file": f"./secrets/{name}"} for name in names}
     head = COMPOSE.read_text().partition("name:")[0]
     for name in names:
@@ -119,6 +160,9 @@ def test_secrets_come_from_files_and_are_in_no_variable(compose: dict[str, Any])
     users = {name: service.get("secrets") for name, service in compose["services"].items()}
     assert users == {
         "triton": None,
+        "triton-gpu": None,
+        "prometheus": None,
+        "grafana": ["grafana_password"],
         "postgres": ["postgres_password"],
         "api": ["postgres_password", "page_key"],
         "page": ["page_key"],
@@ -172,5 +216,6 @@ def test_the_keys_of_the_api_outlive_its_container(compose: dict[str, Any]) -> N
 
 def test_images_are_pinned_and_triton_has_shared_memory(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
-        assert re.search(r":\d+\.\d+", service["image"])
-    assert compose["services"]["triton"]["shm_size"] == "1gb"
+        assert re.search(r":v?\d+\.\d+", service["image"])
+    for name in ("triton", "triton-gpu"):
+        assert compose["services"][name]["shm_size"] == "1gb"

@@ -60,9 +60,12 @@ def test_a_file_without_a_key_stops_the_start(
     assert "key" in started.stderr
 
 
-def test_the_image_starts_with_it() -> None:
+def test_the_image_starts_with_it_and_watches_it() -> None:
     every = instructions(PROJECT / "docker" / "triton.Dockerfile")
-    [command] = [i.words for i in every if i.name == "CMD"]
-    copied = [i.words for i in every if i.name == "COPY" and i.words[0] == "docker/triton.sh"]
-    assert copied == [["docker/triton.sh", f"/usr/local/bin/{command[0]}"]]
-    assert os.access(START, os.X_OK)
+    [[watched, closed, *_]] = [i.words for i in every if i.name == "CMD"]
+    [check] = [i.arguments for i in every if i.name == "HEALTHCHECK"]
+    assert check.endswith('CMD ["probe"]')
+    copied = dict(i.words for i in every if i.name == "COPY" and len(i.words) == 2)
+    for program, file in {watched: "watched.py", closed: "triton.sh", "probe": "probe.py"}.items():
+        assert copied[f"docker/{file}"] == f"/usr/local/bin/{program}"
+        assert os.access(PROJECT / "docker" / file, os.X_OK)

@@ -1,0 +1,117 @@
+"""What keeps Triton's container honest: it ends when a step is lost, and is probed by answers."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Stack
+from tests.docker.files import PROJECT
+
+WATCHED = PROJECT / "docker" / "watched.py"
+PROBE = PROJECT / "docker" / "probe.py"
+
+# A parent that does not notice how its child ends, as Triton does not.
+PARENT = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+if "reaps" in sys.argv:
+    child.wait()
+time.sleep(600)
+"""
+
+
+def watched(*command: str | Path) -> "subprocess.Popen[bytes]":
+    # Not to a pipe: what is left of the command would hold it open.
+    return subprocess.Popen([sys.executable, WATCHED, *command], cwd=PROJECT)
+
+
+def pid_in(file: Path) -> int:
+    deadline_s = time.monotonic() + 60
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    return int(file.read_text())
+
+
+def kill(pid: int, number: signal.Signals) -> None:
+    subprocess.run(["kill", f"-{number.value}", str(pid)], check=True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_it_ends_when_a_step_is_lost(tmp_path: Path, how: signal.Signals) -> None:
+    process = watched(sys.executable, "-c", PARENT, tmp_path / "pid")
+    step = pid_in(tmp_path / "pid")
+    kill(step, how)
+    try:
+        assert process.wait(timeout=60) == 70
+    finally:
+        if how is signal.SIGSTOP:
+            kill(step, signal.SIGKILL)
+
+
+def test_it_goes_on_while_steps_end_in_order(tmp_path: Path) -> None:
+    process = watched(sys.executable, "-c", PARENT, tmp_path / "pid", "reaps")
+    kill(pid_in(tmp_path / "pid"), signal.SIGKILL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=3.5)
+    process.send_signal(signal.SIGTERM)  # handed on: the command ends by it
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_it_ends_as_the_command_does(status: int) -> None:
+    assert watched("sh", "-c", f"exit {status}").wait(timeout=60) == status
+
+
+# Told to stop, it takes three seconds, in which its step is dead and not waited for.
+SLOW_END = """
+import pathlib, signal, subprocess, sys, time
+child = subprocess.Popen(["sleep", "600"])
+def end(*_):
+    child.kill()
+    time.sleep(3)
+    sys.exit(5)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+time.sleep(600)
+"""
+
+
+def test_steps_that_end_while_it_stops_are_not_lost(tmp_path: Path) -> None:
+    process = watched(sys.executable, "-c", SLOW_END, tmp_path / "pid")
+    pid_in(tmp_path / "pid")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 5
+
+
+def probed(url: str) -> int:
+    command = [sys.executable, str(PROBE), url]
+    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+
+
+def test_the_probe_is_content_with_a_triton_that_answers(stack: Stack) -> None:
+    def counted() -> float:
+        metrics = httpx.get(stack.triton_metrics).text.splitlines()
+        head = "nv_inference_request_success{"
+        lines = [line for line in metrics if line.startswith(head)]
+        return sum(
+            float(line.split()[-1])
+            for line in lines
+            if 'model="emotion_text"' in line or 'model="emotion_audio"' in line
+        )
+
+    before = counted()
+    assert probed(f"http://{stack.triton_http}") == 0
+    assert counted() >= before + 2
+
+
+def test_the_probe_is_not_content_with_a_server_that_only_says_ready(stack: Stack) -> None:
+    assert httpx.get(f"{stack.api_url}/health").status_code == 200
+    assert probed(stack.api_url) != 0
+    assert probed("http://127.0.0.1:9") != 0
