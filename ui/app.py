@@ -20,9 +20,16 @@ _ICON = Path(__file__).with_name("icon.svg")
 # Lines longer than this are hard to read, and the charts need no more.
 _STYLE = """<style>
 .stMainBlockContainer{max-width:68rem;padding-top:2.5rem}
-/* White is too faint on the dark theme's own primary colour. */
-button[data-testid=stBaseButton-primary]{background:#1f6f8b}
+/* White is too faint on the dark theme's own primary colour, hovered too. */
+button[data-testid=stBaseButton-primary]{background:#1f6f8b!important;color:#fff!important}
+button[data-testid=stBaseButton-primary]:hover{background:#185a72!important}
+/* The label of a slider that cannot be moved is there to be read all the same. */
+.stSlider label,.stSlider label *{color:inherit!important}
+/* Captions are 60 % opaque, which the colour of links is too light for. */
+[data-testid=stCaptionContainer] a{color:inherit!important;text-decoration:underline}
 </style>"""
+# Mends what Streamlit leaves out; its comments say what.
+_ACCESSIBILITY = Path(__file__).with_name("accessibility.html")
 
 
 def main() -> None:
@@ -43,6 +50,8 @@ def main() -> None:
         "A label is what people would most likely hear in it, not what somebody feels: "
         f"[responsible use]({settings.shown_api_url}/responsible-use)."
     )
+    # The file is ours and nothing that people type is in it.
+    st.html(_ACCESSIBILITY, unsafe_allow_javascript=True)
 
 
 def _show_tabs(client: Client, settings: Settings) -> None:

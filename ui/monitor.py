@@ -24,6 +24,7 @@ def show_monitor(client: Client) -> None:
     if "looked_at" not in st.session_state:
         look_again()
     now: datetime = st.session_state["looked_at"]
+    st.header("What was answered", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Refresh", icon=":material/refresh:", on_click=look_again)
         st.caption(f"The log as of {now:%d %b %Y, %H:%M:%S}. All times are UTC.")

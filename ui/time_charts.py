@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
 
 _ROW_HEIGHT_PX = 52
+_AXIS_HEIGHT_PX = 40  # the chart's height holds the axis too
 _BAND = 0.56  # of a row's height; its name stands above
 _STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
@@ -74,7 +75,7 @@ def rows(
             heads.mark_rule(color=colors["grid"]).encode(y=y),
             label.encode(x=alt.value(0), y=alt.Y("head:Q"), text="name:N"),
         ],
-        height=_ROW_HEIGHT_PX * len(series) + 8,
+        height=_ROW_HEIGHT_PX * len(series) + _AXIS_HEIGHT_PX + 8,
         description=f"{title}: " + "; ".join(names[name] for name in series),
     )
 
