@@ -12,6 +12,7 @@ RUN useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin neurose
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY ui ui
+COPY samples samples
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

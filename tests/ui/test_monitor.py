@@ -99,6 +99,7 @@ def test_pages_and_files_hold_what_the_api_gives(asked: Stack, visit: Open, tmp_
     open_monitor(page)
     choose(page, "Emotion", "Sadness")
     total = whole(asked, emotion="SADNESS")["total"]
+    expect(page.get_by_text(f"1 to 20 of {total}")).to_be_visible()
     page.get_by_role("button", name="Older").click()
     expect(page.get_by_text(f"21 to {min(total, 40)} of {total}")).to_be_visible()
     page.get_by_role("button", name="Newer").click()
@@ -114,7 +115,7 @@ def test_pages_and_files_hold_what_the_api_gives(asked: Stack, visit: Open, tmp_
     exported = json.loads(files["JSON"].read_text())
     assert exported["predictions"] == given["predictions"]
     assert (exported["total"], exported["cut"]) == (total, False)
-    lines = list(csv.DictReader(files["CSV"].open()))
+    lines = list(csv.DictReader(files["CSV"].read_text().splitlines()))
     assert [one["id"] for one in lines] == [one["id"] for one in given["predictions"]]
     for line, one in zip(lines, given["predictions"], strict=True):
         assert float(line["score_sadness"]) == one["all_scores"]["SADNESS"]
