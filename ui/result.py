@@ -36,7 +36,7 @@ def _show_headline(analysis: Analysis, answer: Answer) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(title, anchor=False, width="content")
         if mark := words.starter_mark(weights):
-            st.badge(mark, icon=":material/warning:", color="orange")
+            st.badge(mark, icon=":material/warning:", color="yellow")
     st.markdown(f"{_first_up(words.lead(answer['all_scores']))}. Judged by {words.basis(answer)}.")
     given = [f"“{_shortened(analysis.text)}”"] if analysis.text else []
     given += [analysis.clip.name] if analysis.clip else []

@@ -110,7 +110,7 @@ def starter_notice(weights: Mapping[str, str | None]) -> str | None:
 def starter_mark(weights: Mapping[str, str | None]) -> str | None:
     """Mark an answer that starter weights gave, as `starter_notice` does the service."""
     starters = _starters(weights)
-    return f"Starter weights judged the {starters}: expect mistakes" if starters else None
+    return f"Starter weights judged the {starters}" if starters else None
 
 
 def _starters(weights: Mapping[str, str | None]) -> str:
