@@ -6,7 +6,7 @@ BIN := .venv/bin
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format export bench chaos fuzz starters clean
+.PHONY: help serve test lint format export bench chaos fuzz screenshots starters clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ chaos: .venv/bench  ## break everything under load, then overload it: about 20 m
 fuzz: .venv/dev  ## hostile input for long: COUNT=100000 mutated inputs, then the real API
 	$(BIN)/python -m tests.fuzz $(COUNT)
 	$(BIN)/pytest -W error -m slow tests/api/test_promises.py
+
+screenshots: .venv/dev  ## take the README's pictures of the page, with a Chromium: about 3 minutes
+	$(BIN)/python -m tests.ui.screenshots
 
 starters: .venv/dev  ## rebuild the starters' graphs from their checkpoints
 	$(BIN)/python -m export.pack

@@ -23,15 +23,20 @@ def show_answer(analysis: Analysis, answer: Answer, curl: str) -> None:
         _show_table(answer)
     with st.expander("The same request with curl"):
         st.code(curl, language="bash", wrap_lines=True)
+        if analysis.clip:
+            recording = words.escaped(analysis.clip.name)
+            st.markdown(f"Run it in the folder that holds the recording {recording}.")
     with st.expander("The whole answer as JSON"):
         st.json(answer)
 
 
 def _show_headline(analysis: Analysis, answer: Answer) -> None:
-    st.header(
-        f"{words.emotion_name(answer['top_emotion'])}, {words.percent(answer['confidence'])}",
-        anchor=False,
-    )
+    title = f"{words.emotion_name(answer['top_emotion'])}, {words.percent(answer['confidence'])}"
+    weights = {branch: ran["weights"] for branch, ran in answer["models"].items()}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(title, anchor=False, width="content")
+        if mark := words.starter_mark(weights):
+            st.badge(mark, icon=":material/warning:", color="yellow")
     st.markdown(f"{_first_up(words.lead(answer['all_scores']))}. Judged by {words.basis(answer)}.")
     given = [f"“{_shortened(analysis.text)}”"] if analysis.text else []
     given += [analysis.clip.name] if analysis.clip else []

@@ -1,14 +1,16 @@
-"""The tab to try it: type a sentence, upload or record a clip, and see their emotions."""
+"""The tab to try it: words, a voice, or a sample of both go in, and their emotions come out."""
 
 import streamlit as st
 
+from ui import samples
 from ui.client import Analysis, Answer, ApiError, Client, Clip
 from ui.result import show_answer
 from ui.service import needs_key, show_error
 from ui.settings import Settings
 
 AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
-_UPLOAD, _RECORD = "Upload a file", "Record now"
+_UPLOAD, _RECORD, _SAMPLE = "Upload a file", "Record now", "Use a sample"
+_WORDS, _CHOSEN = "words", "sample"
 
 
 def show_try(client: Client, settings: Settings) -> None:
@@ -26,6 +28,7 @@ def _ask(settings: Settings) -> Analysis:
         text = st.text_area(
             "Words: type a sentence",
             height=150,
+            key=_WORDS,
             placeholder="For example: I can't believe you remembered my birthday!",
         )
     with right:
@@ -46,9 +49,10 @@ def _ask(settings: Settings) -> Analysis:
 
 
 def _ask_clip(settings: Settings) -> Clip | None:
-    way = st.segmented_control(
-        "Voice: add a recording", [_UPLOAD, _RECORD], default=_UPLOAD, required=True
-    )
+    ways = [_UPLOAD, _RECORD, *([_SAMPLE] if samples.names() else [])]
+    way = st.segmented_control("Voice: add a recording", ways, default=_UPLOAD, required=True)
+    if way == _SAMPLE:
+        return _ask_sample()
     if way == _RECORD:
         file = st.audio_input("Record from the microphone")
     else:
@@ -62,6 +66,26 @@ def _ask_clip(settings: Settings) -> Clip | None:
     if file is None:
         return None
     return Clip(file.name, file.getvalue(), file.type or "application/octet-stream")
+
+
+def _ask_sample() -> Clip | None:
+    name = st.pills(
+        "Synthesised voices: choosing one fills in its words too",
+        samples.names(),
+        format_func=str.capitalize,
+        required=True,
+        key=_CHOSEN,
+        on_change=_fill_in,
+    )
+    if name is None:
+        return None
+    clip = samples.read(name).clip
+    st.audio(clip.content, format=clip.media_type)
+    return clip
+
+
+def _fill_in() -> None:
+    st.session_state[_WORDS] = samples.read(st.session_state[_CHOSEN]).words
 
 
 def _outcome(client: Client, analysis: Analysis) -> tuple[Analysis, Answer | ApiError] | None:

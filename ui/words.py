@@ -96,15 +96,25 @@ def model_name(counted: str) -> str:
 
 def starter_notice(weights: Mapping[str, str | None]) -> str | None:
     """Warn where starter weights answer, given each branch's source; None where none do."""
-    starters = [BRANCHES[branch] for branch, source in weights.items() if source == "starter"]
+    starters = _starters(weights)
     if not starters:
         return None
     return (
-        f"**Starter weights are answering for the {' and the '.join(starters)}.** They are the "
+        f"**Starter weights are answering for the {starters}.** They are the "
         "small ones that come with the project, made for trying it out: expect more mistakes "
         "than from the published models. With access to the model hub, start with "
         "`NEUROSENSE_WEIGHTS=hub` to use those."
     )
+
+
+def starter_mark(weights: Mapping[str, str | None]) -> str | None:
+    """Mark an answer that starter weights gave, as `starter_notice` does the service."""
+    starters = _starters(weights)
+    return f"Starter weights judged the {starters}" if starters else None
+
+
+def _starters(weights: Mapping[str, str | None]) -> str:
+    return " and the ".join(BRANCHES[b] for b, source in weights.items() if source == "starter")
 
 
 def outage_notice(weights: Mapping[str, str | None]) -> str | None:

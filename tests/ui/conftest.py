@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -21,6 +21,10 @@ _FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
+NO_CHROMIUM = (
+    "no Chromium found: install one (Debian, Ubuntu: apt install chromium) or set "
+    "NEUROSENSE_CHROMIUM to its path"
+)
 _TIMEOUT_MS = 60_000
 
 
@@ -50,15 +54,11 @@ def find_chromium() -> str | None:
 def browser() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
-        message = (
-            "no Chromium found: install one (Debian, Ubuntu: apt install chromium) or set "
-            "NEUROSENSE_CHROMIUM to its path"
-        )
         if os.environ.get("CI") == "true" or os.environ.get("NEUROSENSE_REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+            pytest.fail(NO_CHROMIUM)
+        pytest.skip(NO_CHROMIUM)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield chromium
         chromium.close()
 

@@ -47,6 +47,15 @@ def test_starter_weights_are_announced_by_branch() -> None:
     assert "for the words and the voice." in both
 
 
+def test_an_answer_is_marked_where_starter_weights_gave_it() -> None:
+    both = words.starter_mark({"text": "starter", "audio": "starter"})
+    assert both == "Starter weights judged the words and the voice"
+    assert words.starter_mark({"text": "hub", "audio": "starter"}) == (
+        "Starter weights judged the voice"
+    )
+    assert words.starter_mark({"text": "hub", "audio": "local"}) is None
+
+
 def test_a_branch_that_is_away_is_announced() -> None:
     assert words.outage_notice({"text": "hub", "audio": "starter"}) is None
     notice = words.outage_notice({"text": "hub", "audio": None})
