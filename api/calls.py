@@ -17,6 +17,8 @@ _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),  # the HTTP side has limited it already
     ("grpc.max_receive_message_length", -1),
     ("grpc.enable_http_proxy", 0),  # Triton is a neighbour, not something out on the web
+    # A name may stand for several Tritons: each has its turn, and one that is away is passed over.
+    ("grpc.lb_policy_name", "round_robin"),
     # A Triton that was restarted is found again within a second (gRPC's default: two minutes).
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
