@@ -32,6 +32,7 @@ class Stack:
     pid: int
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one test process: what talks to one running system, and else the tests of a file."""
     for item in items:

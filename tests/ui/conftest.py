@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -57,6 +57,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true" or os.environ.get("NEUROSENSE_REQUIRE_BROWSER") == "1":
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NO_CHROMIUM)
+    expect.set_options(timeout=_TIMEOUT_MS)  # for machines on which other tests run beside
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield chromium
