@@ -78,7 +78,8 @@ def test_a_trace_goes_through_api_and_triton(traced: Traced) -> None:
         lambda spans: (
             wanted <= set(of(spans, "neurosense-triton"))
             and "POST /analyze/multimodal" in of(spans, "neurosense-api")
-        )
+        ),
+        timeout_s=120,  # Triton sends them when it finds the time
     )
     ours, tritons = of(spans, "neurosense-api"), of(spans, "neurosense-triton")
     call = ours["triton emotion_multimodal"]

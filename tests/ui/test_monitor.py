@@ -83,7 +83,11 @@ def test_filters_and_refresh(asked: Stack, visit: Open) -> None:
     figure(page, "Predictions", f"{whole(asked, emotion='ANGER')['total']:,}")
     expect(page.get_by_role("table").last).not_to_contain_text("Joy,")
     choose(page, "Degraded", "Degraded only")
-    expect(page.get_by_text("No predictions match.")).to_be_visible()
+    # Other tests of this system may have left such a row.
+    if both := whole(asked, emotion="ANGER", degraded="true")["total"]:
+        figure(page, "Predictions", f"{both:,}")
+    else:
+        expect(page.get_by_text("No predictions match.")).to_be_visible()
     choose(page, "Emotion", "All")
     degraded = whole(asked, degraded="true")["total"]
     figure(page, "Predictions", f"{degraded:,}")
