@@ -6,7 +6,7 @@ BIN := .venv/bin
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format export bench chaos fuzz screenshots starters clean
+.PHONY: help serve test slow lint format export bench chaos fuzz screenshots starters clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ serve: .venv/run  ## install, publish the models, start everything (API 8080, pa
 
 test: .venv/dev  ## install, run the whole test suite
 	$(BIN)/pytest -W error -n $(TEST_PROCESSES)
+
+slow: .venv/dev  ## the tests that `make test` leaves out: more themes, starts and swaps
+	$(BIN)/pytest -W error -m slow -n $(TEST_PROCESSES) --ignore=tests/api/test_promises.py
 
 lint: .venv/dev  ## ruff, mypy --strict, and known vulnerabilities of what is served
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The whole real system, started once for all tests that talk to it."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -9,12 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx._transports.default
 import pytest
 
 from serving.ports import free_ports
 
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0
+_LONGEST = ("e2e", "ui", "chaos", "export")
+# httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
+httpx._transports.default.create_ssl_context = functools.cache(  # type: ignore[attr-defined]
+    httpx.create_ssl_context
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,9 @@ class Stack:
     pid: int
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one test process: what talks to one running system, and else the tests of a file."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        running = next((name for name in ("stack", "locked") if name in fixtures), None)
-        item.add_marker(pytest.mark.xdist_group(running or str(item.path)))
+    """Begin with the files that take longest, so that no process works on one of them alone."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
 
 
 def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:

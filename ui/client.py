@@ -13,6 +13,9 @@ from ui import advice
 
 Answer = dict[str, Any]
 
+# Read once: httpx would read all certificates that it knows for each call.
+_CERTIFICATES = httpx.create_ssl_context(trust_env=False)
+
 
 class ApiError(Exception):
     """No answer; `problem` says what happened, `advice` what a person can do about it."""
@@ -107,6 +110,7 @@ class Client:
             headers=self._headers | {"Accept": "application/x-ndjson"},
             timeout=self._timeout,
             trust_env=False,
+            verify=_CERTIFICATES,
             **sent,
         )
         with self._explained(), call as response:
@@ -131,6 +135,7 @@ class Client:
                 headers=self._headers,
                 timeout=self._timeout,
                 trust_env=False,
+                verify=_CERTIFICATES,
                 **sent,
             )
         return _checked(response, advise)

@@ -118,6 +118,7 @@ def test_cores_are_divided_among_instances(stack: Running, tmp_path: Path) -> No
         assert len(pids()) > 5
 
 
+@pytest.mark.slow
 def test_the_whole_service_is_started_and_stopped(tmp_path: Path) -> None:
     with running_stack(tmp_path / "state", {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
         assert per_second(stack.triton_grpc, mixed(2), 2) > 0

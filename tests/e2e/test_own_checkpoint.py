@@ -40,6 +40,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return text, audio
 
 
+@pytest.mark.slow
 def test_they_are_exported_served_and_kept_for_the_next_start(
     checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:

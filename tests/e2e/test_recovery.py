@@ -171,6 +171,7 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path) -> None
     assert [path for path in left if path.exists()] == []
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_restart_leaves_nothing(tmp_path: Path) -> None:
     process = start_serve(stack_environment(tmp_path / "state"), tmp_path / "log")
     family = psutil.Process(process.pid).children(recursive=True)

@@ -39,7 +39,9 @@ def ask_until_it_is_gone(url: str) -> None:
             assert httpx.post(url, files={"audio": clip}, timeout=30).status_code in (200, 503)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_it_stops_within_10_s_and_leaves_nothing(
     tmp_path: Path, temporary: Path, how: signal.Signals
 ) -> None:

@@ -42,16 +42,22 @@ for branch in ("text", "audio"):
 """
 
 
-@pytest.fixture
-def starters(bert: Path, wav2vec2: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def packed(bert: Path, wav2vec2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Toy checkpoints in float16, packed."""
-    folder = tmp_path / "starters"
+    folder = tmp_path_factory.mktemp("packed")
     for branch, source in (("text", bert), ("audio", wav2vec2)):
         shutil.copytree(source, folder / branch)
         model = LOADERS[branch].from_pretrained(source, dtype=torch.float16)
         model.save_pretrained(folder / branch)
     main(["--starters", str(folder)])
     return folder
+
+
+@pytest.fixture
+def starters(packed: Path, tmp_path: Path) -> Path:
+    """A copy of them that a test may change."""
+    return Path(shutil.copytree(packed, tmp_path / "starters"))
 
 
 @pytest.mark.parametrize("branch", ["text", "audio"])

@@ -14,12 +14,16 @@ from serving.settings import Settings
 from tests.conftest import NEUROSENSE
 
 PROJECT = Path(__file__).parents[2]
-COMMANDS = {"neurosense": [NEUROSENSE, "keys"], "image": [sys.executable, "-m", "api.key_commands"]}
+COMMANDS = {
+    "neurosense": [str(NEUROSENSE), "keys"],
+    "image": [sys.executable, "-m", "api.key_commands"],
+}
 
 
 @pytest.fixture(params=list(COMMANDS.values()), ids=list(COMMANDS))
 def command(request: pytest.FixtureRequest) -> list[str]:
-    return [str(word) for word in request.param]
+    found: list[str] = request.param
+    return found
 
 
 def run(
@@ -69,9 +73,9 @@ def test_made_listed_and_revoked(command: list[str], tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    command: list[str], tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = run(command, *arguments, state=tmp_path)
+    done = run(COMMANDS["image"], *arguments, state=tmp_path)
     assert done.returncode == code
     assert said in done.stderr
     assert done.stdout == ""

@@ -27,7 +27,7 @@ def analyze(page: Page, said: str) -> None:
     expect(page.get_by_text(said)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("dark", marks=pytest.mark.slow), "light"])
 def test_a_sample_is_analyzed_and_its_result_names_the_starters(
     stack: Stack, visit: Open, scheme: Any
 ) -> None:

@@ -286,7 +286,7 @@ def assert_cancelled(stack: Stack) -> None:
     assert whole["degraded"]["code"] == "incomplete"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("dark", marks=pytest.mark.slow), "light"])
 def test_the_sample_is_good_for_screen_readers_and_phones(
     stack: Stack, visit: Open, scheme: Any
 ) -> None:
