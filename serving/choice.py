@@ -20,7 +20,8 @@ ENSEMBLES: dict[Branch, tuple[str, ...]] = {
 }
 """The ensembles that call a branch's steps; the one that decides comes first."""
 
-_CHOICE = "choice"
+DECISION = "choice"
+"""The parameter of an ensemble that decides, which says how it came to its version."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ def read_choice(repository: Path, branch: Branch) -> Choice | None:
     except FileNotFoundError:
         return None
     version = pinned(config, branch)
-    if _CHOICE not in config.parameters:
+    if DECISION not in config.parameters:
         return Choice(version)
-    history = json.loads(config.parameters[_CHOICE].string_value)
+    history = json.loads(config.parameters[DECISION].string_value)
     return Choice(version=version, **history)
 
 
@@ -92,7 +93,7 @@ def pin(
         if config.name == ENSEMBLES[branch][0]:
             history = asdict(choice)
             del history["version"]  # the steps' pins say it
-            config.parameters[_CHOICE].string_value = json.dumps(history)
+            config.parameters[DECISION].string_value = json.dumps(history)
 
 
 def _identity(manifest: Manifest) -> str:

@@ -1,7 +1,9 @@
 """Which version each branch serves after a start: the promoted one, or what the settings name."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from export.errors import ExportError
 from export.hub_progress import Progress
@@ -10,6 +12,7 @@ from export.versions import intact
 from serving.choice import Choice, following, read_choice
 from serving.provision import provide
 from serving.settings import Settings
+from serving.trial import Trial, read_trial
 
 
 def choose(branch: Branch, settings: Settings, say: Progress) -> tuple[Choice, Manifest]:
@@ -31,6 +34,19 @@ def choose(branch: Branch, settings: Settings, say: Progress) -> tuple[Choice, M
             f"was promoted: version {manifest.version} takes its place"
         )
     return replace(following(old, manifest), wanted=wanted), manifest
+
+
+def kept_trial(repository: Path, choices: Mapping[Branch, Choice], say: Progress) -> Trial | None:
+    """Return the trial that goes on after a start; a damaged candidate fails none."""
+    trial = read_trial(repository)
+    if trial is None or choices[trial.branch].version == trial.version:
+        return None
+    try:
+        intact(repository, trial.branch, trial.version)
+    except ExportError as error:
+        say(f"WARNING: the {trial.kind} of {trial.branch} version {trial.version} is over: {error}")
+        return None
+    return trial
 
 
 def _promoted(settings: Settings, branch: Branch, choice: Choice) -> Manifest:

@@ -17,7 +17,7 @@ from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.calibrate_command import calibrate
 from serving.choice import following, read_choice
-from serving.choosing import choose
+from serving.choosing import choose, kept_trial
 from serving.errors import ServingError
 from serving.evaluate_command import evaluate
 from serving.keys import check_keys
@@ -82,7 +82,8 @@ def serve() -> None:
                 chosen = {branch: choose(branch, settings, _say) for branch in MODELS}
                 choices = {branch: choice for branch, (choice, _) in chosen.items()}
                 manifests = {branch: manifest for branch, (_, manifest) in chosen.items()}
-                render(settings.repository, manifests, settings, has_gpu(), choices)
+                trial = kept_trial(settings.repository, choices, _say)
+                render(settings.repository, manifests, settings, has_gpu(), choices, trial)
             check_ports(settings)  # again: an export takes minutes
             with running(settings, run_dir, _say) as servers:
                 _announce(settings, manifests)
@@ -147,7 +148,8 @@ def export(
         _say("neurosense serve serves what its settings name, unless another one was promoted")
     elif len(manifests) == len(MODELS):
         choices = {name: following(read_choice(target, name), m) for name, m in manifests.items()}
-        render(target, manifests, settings, choices=choices)
+        trial = kept_trial(target, choices, _say)
+        render(target, manifests, settings, choices=choices, trial=trial)
         _say(f"{target} is complete: any Triton can serve it")
 
 

@@ -13,6 +13,7 @@ from export.publish import MODELS
 from serving.choice import Choice, following, pin
 from serving.configs import FILE_NAME, read_config, write_config
 from serving.settings import PROJECT, Settings
+from serving.trial import Trial, not_of, remove_ensembles, write_trial
 
 __all__ = ["SOURCE", "read_config", "render"]
 
@@ -25,6 +26,7 @@ def render(
     settings: Settings,
     gpu: bool = True,
     choices: Mapping[Branch, Choice] | None = None,
+    trial: Trial | None = None,
 ) -> None:
     """Make `repository` servable; no Triton may be swapping its versions meanwhile.
 
@@ -34,22 +36,29 @@ def render(
         settings: limits of the decoder and the fusion strategy.
         gpu: whether it will be served from one; without, clips are classified one by one.
         choices: how each branch came to its version; without, nobody promoted it.
+        trial: the candidate beside them; without, a trial that was there ends.
     """
     chosen = choices or {branch: following(None, one) for branch, one in manifests.items()}
-    versions = {model: chosen[branch].version for branch in MODELS for model in MODELS[branch]}
+    versions = {model: {chosen[branch].version} for branch in MODELS for model in MODELS[branch]}
+    if trial is not None:
+        for model in MODELS[trial.branch]:
+            versions[model].add(trial.version)
     for source in sorted(path.parent for path in SOURCE.glob(f"*/{FILE_NAME}")):
         config = read_config(source / FILE_NAME)
         for step in config.ensemble_scheduling.step:
             step.model_version = 1  # of those that hold no weights
         pin(config, manifests, chosen)
         if config.name in versions:
-            config.version_policy.specific.versions[:] = [versions[config.name]]
+            config.version_policy.specific.versions[:] = sorted(versions[config.name])
         _apply_settings(config, settings)
         if not gpu and config.name == "audio_classifier":
             # On a CPU one clip keeps all cores busy: gathered ones would only wait for each
             # other, and their attention work on padding (measured: benchmarks/README.md).
             config.dynamic_batching.preferred_batch_size[:] = [1]
         _write_model(repository / source.name, source, config)
+    if trial is not None:
+        write_trial(repository, trial)
+    remove_ensembles(repository, not_of(trial))
 
 
 def _apply_settings(config: Any, settings: Settings) -> None:

@@ -8,13 +8,11 @@ import typer
 
 from export.manifest import Branch, Precision
 from export.run import export_checkpoint
-from export.versions import MODELS, delete, versions
-from serving.choice import loadable, read_choice
-from serving.errors import ServingError
-from serving.models import options, reports, swap_cli
+from serving.models import options, reports, swap_cli, trial_cli
 from serving.models.copied import is_exported, publish_copy
 from serving.models.exclusive import swapping
 from serving.models.inventory import details, entries
+from serving.models.removal import remove_version
 from serving.provision import install_export_tools
 from serving.settings import Settings
 
@@ -29,6 +27,9 @@ app = typer.Typer(
 
     - `neurosense models verify text 2` asks it what the served one is asked, and compares
 
+    - `neurosense models canary text 2 --percent 5` lets it answer some requests; `shadow` sends it
+      copies
+
     - `neurosense models promote text 2` lets it answer, if it passes; no request fails
 
     - `neurosense models rollback text` brings the one before back""",
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 swap_cli.add_to(app)
+trial_cli.add_to(app)
 
 
 @app.command("list")
@@ -129,22 +131,10 @@ def remove(
 ) -> None:
     """Delete a version's files; its number is never given to another.
 
-    The version that is served, and the one that a rollback would bring back, stay.
+    The version that is served, the one that a rollback would bring back and one that is on trial
+    stay.
     """
     repository = options.repository_of(folder)
     with swapping(repository):
-        if version not in versions(repository / MODELS[branch][-1]):
-            raise ServingError(f"{branch} has no version {version}: neurosense models list")
-        choice = read_choice(repository, branch)
-        if choice is not None and version in (choice.version, choice.previous):
-            raise ServingError(
-                f"{branch} version {version} is served, or what a rollback brings back: promote "
-                "others first"
-            )
-        if choice is not None and version in loadable(repository, branch):
-            raise ServingError(
-                f"{branch} version {version} may be loaded still, a command was interrupted: "
-                f"neurosense models promote {branch} {choice.version} finishes it"
-            )
-        delete(repository, branch, version)
+        remove_version(repository, branch, version)
     options.tell(f"{branch} version {version} is removed.")

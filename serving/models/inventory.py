@@ -11,6 +11,7 @@ from export.manifest import Branch
 from export.versions import MODELS, intact, versions
 from serving.choice import read_choice
 from serving.models.triton import SwappedTriton
+from serving.trial import read_trial
 
 _UNREADABLE = "(no manifest that can be read)", "", "", ""
 
@@ -53,9 +54,11 @@ def _entry(
 
 
 def _state(repository: Path, branch: Branch, version: int) -> str:
-    choice = read_choice(repository, branch)
+    choice, trial = read_choice(repository, branch), read_trial(repository)
     if choice is None:
         return ""
+    if trial and (trial.branch, trial.version) == (branch, version):
+        return str(trial)
     if version == choice.version:
         return "served, promoted" if choice.promoted else "served"
     return "previous" if version == choice.previous else ""

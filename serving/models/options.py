@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from export.manifest import Branch
+from serving.errors import ServingError
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton, read_key
@@ -75,6 +76,15 @@ def opened(
         ]
         answering = [triton for triton in tritons if triton.answers(required=bool(addresses))]
         yield Repository(repository_of(folder), answering, synchronizer(sync), tell)
+
+
+def need_triton(repository: Repository) -> None:
+    """Raise ServingError where a version cannot be tried."""
+    if not repository.tritons:
+        raise ServingError(
+            "no Triton answers, so the version cannot be tried: start it, or name it with --triton "
+            "(promote --force does without, and counts from the next start)"
+        )
 
 
 def _places(addresses: Sequence[str] | None, key_file: Path | None) -> list[tuple[str, str | None]]:

@@ -1,6 +1,8 @@
 """What the `neurosense models` commands tell, and the log of swaps beside the versions."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +15,10 @@ from serving.models import options
 from serving.models.inventory import Entry
 from serving.models.swap import Repository
 from serving.models.verdict import Verdict
+from serving.trial import Trial
 
 LOG = "promotions.jsonl"
+_FROM_THE_NEXT_START = ", from the next start on (no Triton answers now)"
 
 
 def print_entries(found: list[Entry]) -> None:
@@ -68,23 +72,39 @@ def swapped(
 ) -> None:
     """Log a swap beside the versions, and tell of it."""
     choice = repository.choice(branch)
-    entry: dict[str, Any] = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "action": action,
+    entry = {
         "branch": branch,
         "from": old,
         "to": choice.version,
         "forced_despite": problems or [],
         "verdict": _without_texts(verdict) if verdict else None,
     }
+    _log(repository, action, entry, as_json)
+    for problem in problems or []:
+        options.tell(f"FORCED, and logged in {LOG}, although {problem}")
+    when = "" if repository.tritons else _FROM_THE_NEXT_START
+    options.tell(f"{branch} is answered by version {choice.version} (before: {old}){when}.")
+
+
+def tried(repository: Repository, action: str, trial: Trial, as_json: bool) -> None:
+    """Log a trial's begin or end beside the versions, and tell of it."""
+    _log(repository, action, asdict(trial), as_json)
+    name, when = f"{trial.branch} version {trial.version}", ""
+    if action == "stop":
+        when = "" if repository.tritons else _FROM_THE_NEXT_START
+        options.tell(f"The {trial.kind} of {name} is over{when}.")
+        return
+    done = "answers" if trial.kind == "canary" else "gets a copy of"
+    options.tell(f"{name} {done} {trial.percent:g}% of the requests. To end it:")
+    options.tell(f"  neurosense models stop {trial.branch}")
+
+
+def _log(repository: Repository, action: str, about: Mapping[str, Any], as_json: bool) -> None:
+    entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **about}
     with (repository.folder / LOG).open("a") as log:
         log.write(json.dumps(entry) + "\n")
     if as_json:
         options.print_json(entry)
-    for problem in problems or []:
-        options.tell(f"FORCED, and logged in {LOG}, although {problem}")
-    when = "" if repository.tritons else ", from the next start on (no Triton answers now)"
-    options.tell(f"{branch} is answered by version {choice.version} (before: {old}){when}.")
 
 
 def _without_texts(verdict: Verdict) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def verify(
     """
     thresholds = gate_options.thresholds(min_agreement, max_accuracy_drop, max_latency_ratio)
     with options.opened(folder, triton, control_key_file, sync) as repository:
-        _need_triton(repository)
+        options.need_triton(repository)
         with swapping(repository.folder), repository.beside(branch, version):
             verdict = _verdict(repository, branch, version, golden)
     problems = verdict.problems(thresholds)
@@ -71,7 +71,8 @@ def promote(
 
     It is loaded beside the served one; requests meet one or the other, and none fails. The old
     one is unloaded when its last request is answered. It stays promoted when everything is
-    started anew. A promotion that was interrupted is finished by giving it again.
+    started anew. A promotion that was interrupted is finished by giving it again. A canary or a
+    shadow of the version ends with it.
 
     - `neurosense models promote text 2`
 
@@ -80,7 +81,7 @@ def promote(
     thresholds = gate_options.thresholds(min_agreement, max_accuracy_drop, max_latency_ratio)
     with options.opened(folder, triton, control_key_file, sync) as repository:
         if not force:
-            _need_triton(repository)
+            options.need_triton(repository)
         with swapping(repository.folder):
             old, verdict, problems = repository.choice(branch).version, None, list[str]()
             with repository.beside(branch, version):
@@ -122,14 +123,6 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (verify, promote, rollback):
         app.command()(command)
-
-
-def _need_triton(repository: Repository) -> None:
-    if not repository.tritons:
-        raise ServingError(
-            "no Triton answers, so the version cannot be tried: start it, or name it with --triton "
-            "(promote --force does without, and counts from the next start)"
-        )
 
 
 def _verdict(repository: Repository, branch: Branch, version: int, golden: Path | None) -> Verdict:

@@ -52,14 +52,15 @@ class SwappedTriton:
 
     def states(self, model: str) -> dict[int, str]:
         """Return the state of each version that Triton knows of."""
-        index = self._asked(
-            self._client.get_model_repository_index,
-            headers=self._headers,
-            client_timeout=_CALL_TIMEOUT_S,
-        )
         return {
-            int(one.version): one.state for one in index.models if one.name == model and one.version
+            int(one.version): one.state
+            for one in self._index()
+            if one.name == model and one.version
         }
+
+    def serving(self) -> set[str]:
+        """Return the models of which a version answers."""
+        return {one.name for one in self._index() if one.state == _READY}
 
     def loaded(self, model: str) -> set[int]:
         """Return the versions that answer."""
@@ -69,6 +70,12 @@ class SwappedTriton:
         """Have Triton serve what the repository says now; returns when it does."""
         self._asked(
             self._client.load_model, model, headers=self._headers, client_timeout=LOAD_TIMEOUT_S
+        )
+
+    def unload(self, model: str) -> None:
+        """Have Triton serve a model no more; requests that it took are answered."""
+        self._asked(
+            self._client.unload_model, model, headers=self._headers, client_timeout=LOAD_TIMEOUT_S
         )
 
     def config(self, model: str) -> Any:
@@ -94,6 +101,14 @@ class SwappedTriton:
             model_version=str(version),
             client_timeout=_CALL_TIMEOUT_S,
         )
+
+    def _index(self) -> Any:
+        index = self._asked(
+            self._client.get_model_repository_index,
+            headers=self._headers,
+            client_timeout=_CALL_TIMEOUT_S,
+        )
+        return index.models
 
     def _asked(self, call: Any, *arguments: Any, **options: Any) -> Any:
         try:

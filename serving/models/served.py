@@ -1,0 +1,103 @@
+"""A model repository together with the Tritons that serve it, and what these are told."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.hub_progress import Progress
+from export.manifest import Branch
+from export.versions import MODELS, intact
+from serving.choice import ENSEMBLES, Choice, pin, read_choice
+from serving.configs import FILE_NAME, read_config, write_config
+from serving.errors import ServingError
+from serving.models import called
+from serving.models.synchronized import Synchronize
+from serving.models.triton import SwappedTriton
+from serving.trial import CANDIDATES, Trial, not_of, read_trial, remove_ensembles, write_trial
+
+DRAIN_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model repository of one Triton or of several, and what they hear of its changes.
+
+    `tritons` may be empty: then a change counts from the next start on.
+    """
+
+    folder: Path
+    tritons: Sequence[SwappedTriton]
+    synchronize: Synchronize
+    say: Progress
+
+    def choice(self, branch: Branch) -> Choice:
+        """Return what is served; ServingError if the repository is not complete."""
+        choice = read_choice(self.folder, branch)
+        if choice is None:
+            raise ServingError(
+                f"{self.folder} serves no {branch} yet: start it once (`neurosense serve`), or "
+                "make one with `neurosense export --repository`"
+            )
+        return choice
+
+    def live(self, branch: Branch) -> called.Called:
+        """Return what the ensembles call; nothing where they could not be loaded."""
+        if not self.tritons:
+            return called.on_disk(self.folder, branch)
+        return called.live(self.tritons, branch)
+
+    def needed(self, branch: Branch) -> set[int]:
+        """Return the versions that have to stay loaded."""
+        return called.versions_of(self.live(branch)) or {self.choice(branch).version}
+
+    def load(self, branch: Branch, versions: Collection[int]) -> None:
+        """Have exactly these versions of a branch's steps loaded."""
+        for name in MODELS[branch]:
+            config = read_config(self._config(name))
+            if list(config.version_policy.specific.versions) != sorted(versions):
+                config.version_policy.specific.versions[:] = sorted(versions)
+                write_config(self.folder / name, config)
+        self.synchronize(self.folder)
+        for triton in self.tritons:
+            for name in MODELS[branch]:
+                triton.load(name)
+                for version in triton.states(name).keys() - set(versions):
+                    if not triton.wait_unloaded(name, version, DRAIN_TIMEOUT_S):
+                        self.say(
+                            f"{name} version {version} still answers a request after "
+                            f"{DRAIN_TIMEOUT_S:g} s; Triton unloads it when that ends"
+                        )
+
+    def pin(self, branch: Branch, choice: Choice) -> None:
+        """Have the ensembles call the chosen version; a trial of it is over then."""
+        manifest = intact(self.folder, branch, choice.version)
+        for name in ENSEMBLES[branch]:
+            config = read_config(self._config(name))
+            pin(config, {branch: manifest}, {branch: choice})
+            write_config(self.folder / name, config)
+        self.synchronize(self.folder)
+        for triton in self.tritons:
+            for name in ENSEMBLES[branch]:
+                triton.load(name)
+        if self._has_candidates():
+            self.settle(read_trial(self.folder))
+
+    def settle(self, trial: Trial | None) -> None:
+        """Have the ensembles of this trial, after those that are served, and of no other."""
+        if trial is not None:
+            write_trial(self.folder, trial)
+        remove_ensembles(self.folder, not_of(trial))
+        self.synchronize(self.folder)
+        for triton in self.tritons:
+            for name in trial.ensembles if trial else ():
+                triton.load(name)
+            for name in not_of(trial):
+                if triton.states(name):
+                    triton.unload(name)
+
+    def _has_candidates(self) -> bool:
+        there = {name for triton in self.tritons for name in triton.serving()}
+        return any(name in there or (self.folder / name).is_dir() for name in CANDIDATES)
+
+    def _config(self, model: str) -> Path:
+        return self.folder / model / FILE_NAME
