@@ -57,6 +57,11 @@ class Admission:
         self.items_at_once = max(1, places // 4)
         """How many items of one request may wait for their turn or have it."""
 
+    @property
+    def is_half_taken(self) -> bool:
+        """Whether there is more to do than may be added to without need."""
+        return self._taken * 2 >= self._places
+
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Be one of the requests whose body may be read, or raise OverloadedError."""

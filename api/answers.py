@@ -19,6 +19,7 @@ def single(
         uncertain=_is_uncertain(prediction.scores, uncertain_below),
         latency_ms=latency_ms,
         models={name: result.model for name, result in prediction.branches.items()},
+        track=prediction.track,
         degraded=None,
         warnings=_warnings(prediction.branches),
     )
@@ -37,6 +38,7 @@ def multimodal(
         uncertain=_is_uncertain(prediction.scores, uncertain_below),
         latency_ms=latency_ms,
         models={name: result.model for name, result in branches.items()},
+        track=prediction.track,
         degraded=prediction.degraded,
         warnings=_warnings(branches),
         fusion_weights=dict(prediction.fusion_weights),

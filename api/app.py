@@ -1,5 +1,6 @@
 """The application: `uvicorn --factory api.app:create_app`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from api import (
     stream,
     timeline,
     tracing,
+    trial,
 )
 from api.admission import Admission, Gate
 from api.auth import Access
@@ -30,7 +32,9 @@ from api.models import Models
 from api.observed import Observed
 from api.service import Service
 from api.settings import Settings, load
+from api.shadows import Shadows
 from api.spool import Spool
+from api.trials import Trials
 from api.triton import Triton
 
 Connect = Callable[[Settings], Models]
@@ -48,6 +52,13 @@ def _log(settings: Settings, metrics: Metrics) -> PredictionLog:
     return PredictionLog(database, spool, settings.retention_months, metrics)
 
 
+def _service(settings: Settings, models: Models, log: PredictionLog, app: FastAPI) -> Service:
+    metrics, admission = app.state.metrics, app.state.admission
+    trials = Trials(models, metrics)
+    shadows = Shadows(trials, log, admission, metrics, settings.request_timeout_s)
+    return Service(settings, models, log, metrics, admission, trials, shadows)
+
+
 def create_app(settings: Settings | None = None, connect: Connect = _connect) -> FastAPI:
     """Return the application; `connect` opens the models, inside its event loop.
 
@@ -60,11 +71,13 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log = _log(chosen, app.state.metrics)
         await log.open()
-        app.state.service = Service(
-            chosen, connect(chosen), log, app.state.metrics, app.state.admission
-        )
+        service = _service(chosen, connect(chosen), log, app)
+        app.state.service = service
+        following = asyncio.create_task(service.trials.follow())
         yield
-        await app.state.service.models.close()
+        following.cancel()
+        await service.shadows.close()
+        await service.models.close()
         await log.close()
 
     @asynccontextmanager
@@ -113,7 +126,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", trial.HEADER],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(SecurityHeaders)

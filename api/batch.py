@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from api import auth
+from api import auth, trial
 from api.errors import ApiError, InputError, MalformedBodyError
 from api.fields import MULTIPART, Fields
 from api.forms import JSON, media_type, read_body, read_fields
@@ -54,7 +54,7 @@ router = APIRouter(
     prefix="/analyze",
     tags=["analyze"],
     responses=auth.PROBLEMS | PROBLEMS,
-    dependencies=[auth.requires("analyze")],
+    dependencies=[auth.requires("analyze"), trial.choosing],
 )
 _OPENAPI = body_of(BatchForm, MULTIPART)
 _OPENAPI["requestBody"]["content"] |= body_of(BatchTexts, JSON)["requestBody"]["content"]

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from api.admission import OverloadedError
 from api.errors import ApiError, InputError
-from api.models import Asked, Branch, BranchResult, Models, Scores
+from api.models import Asked, Branch, BranchResult, Classifier, FusedResult, Scores
 from api.schemas import Degraded
+from api.trial import Track
 
 _T = TypeVar("_T")
 
@@ -30,9 +31,10 @@ class Prediction:
     fusion_weights: Mapping[Branch, float]
     branches: Mapping[Branch, BranchResult]
     degraded: Degraded | None = None
+    track: Track = "current"
 
 
-async def classify(models: Models, asked: Asked, timeout_s: float) -> Prediction:
+async def classify(models: Classifier, asked: Asked, timeout_s: float) -> Prediction:
     """Classify what was sent, at least one of text and audio.
 
     With both, a branch that fails leaves the answer to the other one. If both fail: InputError
@@ -47,8 +49,16 @@ async def classify(models: Models, asked: Asked, timeout_s: float) -> Prediction
     return _single("audio", await models.audio(asked.audio, timeout_s))
 
 
+async def classify_whole(models: Classifier, asked: Asked, timeout_s: float) -> Prediction:
+    """Classify what was sent, all of it or nothing."""
+    if asked.text is None or asked.audio is None:
+        return await classify(models, asked, timeout_s)
+    text, audio, weight = asked.text, asked.audio, asked.text_weight
+    return _fused(await models.multimodal(text, audio, weight, timeout_s), weight)
+
+
 async def _both(
-    models: Models, text: bytes, audio: bytes, text_weight: float, timeout_s: float
+    models: Classifier, text: bytes, audio: bytes, text_weight: float, timeout_s: float
 ) -> Prediction:
     deadline_s = time.monotonic() + timeout_s
     fused = await _attempt(models.multimodal(text, audio, text_weight, timeout_s * _FIRST_TRY))
@@ -67,6 +77,10 @@ async def _both(
         # Each works alone: the fused attempt met a fault that has passed, or fusion is down.
         left_s = deadline_s - time.monotonic()
         fused = await models.multimodal(text, audio, text_weight, left_s)
+    return _fused(fused, text_weight)
+
+
+def _fused(fused: FusedResult, text_weight: float) -> Prediction:
     weights: dict[Branch, float] = {"text": text_weight, "audio": round(1.0 - text_weight, 12)}
     return Prediction(fused.scores, weights, fused.branches)
 

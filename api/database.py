@@ -28,15 +28,17 @@ CONNECTION: dict[str, Any] = {
 _INSERT = """
     INSERT INTO emotion_logs (id, created_at, modality, top_emotion, confidence, all_scores,
                               latency_ms, fusion_weights, degraded, models, input_text, request_id,
-                              recording_id, start_s, end_s, speaker)
+                              recording_id, start_s, end_s, speaker, track, shadow_of)
     SELECT id, created_at, modality, top_emotion, confidence, all_scores,
            latency_ms, fusion_weights, NULLIF(degraded, 'null'), models, input_text, request_id,
-           recording_id, start_s, end_s, speaker
+           recording_id, start_s, end_s, speaker,
+           COALESCE(track, 'current'), shadow_of  -- older rows, in a spool, have none
     FROM jsonb_to_recordset(%s) AS row (
         id uuid, created_at timestamptz, modality text, top_emotion text,
         confidence double precision, all_scores jsonb, latency_ms double precision,
         fusion_weights jsonb, degraded jsonb, models jsonb, input_text text, request_id text,
-        recording_id uuid, start_s double precision, end_s double precision, speaker text)
+        recording_id uuid, start_s double precision, end_s double precision, speaker text,
+        track text, shadow_of uuid)
     ON CONFLICT DO NOTHING
 """
 LARGEST_GROUP = 500

@@ -1,9 +1,11 @@
 """What Triton says of the weights it serves.
 
 Serving writes into each ensemble's config, under `parameters`, one JSON for each branch: the
-checkpoint's name, version and source, and the emotions that it can express.
+checkpoint's name, version and source, and the emotions that it can express. An ensemble of a
+candidate says there, too, what trial it is for.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 from api.errors import UnavailableError
 from api.models import Branch
 from api.schemas import ModelInfo
+from api.trial import Trial
 from ensemble.labels import EMOTIONS
 
 BRANCHES: tuple[Branch, ...] = ("text", "audio")
@@ -42,6 +45,19 @@ def parse(config: Any) -> dict[Branch, Description]:
     parameters = config.parameters
     present = [branch for branch in BRANCHES if branch in parameters]
     return {branch: _parsed(parameters[branch].string_value) for branch in present}
+
+
+def parse_trial(branch: Branch, config: Any) -> Trial:
+    """Return the trial that the config of a branch's candidate tells of.
+
+    Raises:
+        UnavailableError: it does not say what serving writes there.
+    """
+    try:
+        about = json.loads(config.parameters["trial"].string_value)
+        return Trial(branch=branch, version=parse(config)[branch].model.version, **about)
+    except (KeyError, TypeError, ValueError):
+        raise UnavailableError("model_failed", "Triton's config lacks what is on trial") from None
 
 
 def _parsed(text: str) -> Description:

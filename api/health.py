@@ -23,6 +23,7 @@ async def root(service: ServiceDep) -> Root:
     models = {"text": loaded.get("text"), "audio": loaded.get("audio")}
     return Root.model_validate(
         {"service": "neurosense", "status": "ok", "version": VERSION, "models": models}
+        | {"trial": service.trials.running}
     )
 
 

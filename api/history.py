@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BeforeValidator
 from api import auth, queries
 from api.database import DatabaseError
 from api.errors import InputError, NotFoundError, UnavailableError
-from api.records import Bucket, Page, Record, Stats
+from api.records import Bucket, LoggedTrack, Page, Record, Stats
 from api.schemas import Modality, Problem
 from api.service import ServiceDep
 from ensemble.labels import EMOTIONS
@@ -45,6 +45,13 @@ Since = Annotated[_Time | None, Query(description="from then on, ISO 8601 with i
 Until = Annotated[_Time | None, Query(description="before then, ISO 8601 with its zone")]
 Emotion = Annotated[str | None, Query(description="the top emotion, such as JOY")]
 Version = Annotated[str | None, Query(max_length=100, pattern=r"^[ -~]*$")]
+Tracks = Annotated[
+    LoggedTrack | None,
+    Query(
+        description="current: by the version that was served; canary: by the candidate; shadow: by "
+        "the candidate, given to nobody; without it, the first two"
+    ),
+]
 Lacking = Annotated[bool | None, Query(description="only those that (don't) lack one")]
 
 
@@ -57,11 +64,12 @@ async def predictions(
     modality: Modality | None = None,
     model_version: Version = None,
     degraded: Lacking = None,
+    track: Tracks = None,
     limit: Annotated[int, Query(ge=1, le=_LARGEST_PAGE)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> Page:
     """List predictions, the newest first; those that still wait in a spool are not among them."""
-    wanted = queries.Wanted(since, until, _known(emotion), modality, model_version, degraded)
+    wanted = queries.Wanted(since, until, _known(emotion), modality, model_version, degraded, track)
     after = None if cursor is None else _parsed(cursor)
     rows = await _asked(service, lambda c: queries.page(c, wanted, after, limit + 1))
     records = [Record.model_validate(row) for row in rows[:limit]]
@@ -78,6 +86,7 @@ async def stats(
     modality: Modality | None = None,
     model_version: Version = None,
     degraded: Lacking = None,
+    track: Tracks = None,
 ) -> Stats:
     """Count predictions, as a whole and over time; the last seven days unless told."""
     end = until or datetime.now(UTC)
@@ -87,7 +96,7 @@ async def stats(
     if (end - start) / _STEP[bucket] > _MOST_SLICES:
         detail = f"at most {_MOST_SLICES} slices: shorten the time, or take a longer bucket"
         raise InputError("time_too_long", detail)
-    wanted = queries.Wanted(start, end, _known(emotion), modality, model_version, degraded)
+    wanted = queries.Wanted(start, end, _known(emotion), modality, model_version, degraded, track)
     whole, slices = await _asked(service, lambda c: queries.statistics(c, wanted, bucket))
     return Stats.of(whole, since=start, until=end, bucket=bucket, over_time=slices)
 

@@ -64,6 +64,13 @@ class Metrics:
             f"{name}_stream_results", "Of streams", ("kind", "outcome"), registry=new
         )
 
+        help_text = (
+            "Requests of a version on trial: `failed` canaries were answered by the served one"
+        )
+        self._trials = Counter(
+            f"{name}_trial_results", help_text, ("track", "outcome"), registry=new
+        )
+
     def _init_log(self, name: str, new: CollectorRegistry) -> None:
         help_text = "One write of a batch of log rows"
         self._log_write = Histogram(
@@ -98,6 +105,10 @@ class Metrics:
     def streamed(self, kind: str, outcome: str) -> None:
         """Count a stream's `window` or `segment` that was `answered`, `failed` or `dropped`."""
         self._streamed.labels(kind, outcome).inc()
+
+    def tried(self, track: str, outcome: str) -> None:
+        """Count what a `canary` or `shadow` `answered` or `failed`; a `shadow`'s `dropped` too."""
+        self._trials.labels(track, outcome).inc()
 
     def log_written(self, rows: int, seconds: float) -> None:
         """Count a batch of log rows that is durable now."""

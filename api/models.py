@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from api.schemas import ModelInfo
+from api.trial import Trial
 
 Branch = Literal["text", "audio"]
 Scores = Mapping[str, float]
@@ -37,7 +38,7 @@ class FusedResult:
     branches: Mapping[Branch, BranchResult]
 
 
-class Models(Protocol):
+class Classifier(Protocol):
     """Classifies. Every call ends within `timeout_s`.
 
     Raises:
@@ -55,6 +56,17 @@ class Models(Protocol):
         self, text: bytes, audio: bytes, text_weight: float, timeout_s: float
     ) -> FusedResult:
         """Classify both and fuse them; fails if either branch does."""
+
+
+class Models(Classifier, Protocol):
+    """The versions that are served, and the one that may be on trial beside them."""
+
+    @property
+    def candidate(self) -> Classifier:
+        """The version on trial, for what its branch has a part in."""
+
+    async def trial(self, timeout_s: float) -> Trial | None:
+        """Return the trial that runs now, None where there is none; never raises."""
 
     async def loaded(self, timeout_s: float) -> dict[Branch, ModelInfo]:
         """Return the model that answers for each branch now; never raises."""

@@ -15,7 +15,8 @@ _STATEMENT_TIMEOUT_MS = 5000
 
 _PAGE = """
     SELECT id, created_at, modality, top_emotion, confidence, all_scores, latency_ms,
-           fusion_weights, degraded, models, request_id, recording_id, start_s, end_s
+           fusion_weights, degraded, models, request_id, recording_id, start_s, end_s,
+           track, shadow_of
     FROM emotion_logs
     WHERE {conditions}
     ORDER BY created_at DESC, id DESC
@@ -29,6 +30,7 @@ _CONDITIONS = {
     "model_version": "%(model_version)s IN"
     " (models->'text'->>'version', models->'audio'->>'version')",
     "degraded": "(degraded IS NOT NULL) = %(degraded)s",
+    "track": "track = %(track)s",
     "after": "(created_at, id) < (%(after_time)s, %(after_id)s)",
 }
 # One row for each slice (start) and one for the whole (start is null), by GROUPING SETS.
@@ -60,7 +62,7 @@ _COUNTS = """
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which predictions; None asks for all."""
+    """Which predictions; None asks for all, but of tracks for all that were given to somebody."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -68,6 +70,7 @@ class Wanted:
     modality: str | None = None
     model_version: str | None = None
     degraded: bool | None = None
+    track: str | None = None
 
 
 async def page(
@@ -99,7 +102,8 @@ async def forget(connection: AsyncConnection, prediction: UUID) -> int:
 
 def _conditions(values: Mapping[str, Any]) -> str:
     chosen = [sql for name, sql in _CONDITIONS.items() if values.get(name) is not None]
-    return " AND ".join(chosen) or "true"
+    given = [] if values.get("track") else ["track <> 'shadow'"]
+    return " AND ".join([*chosen, *given])
 
 
 async def _rows(

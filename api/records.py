@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from api.schemas import Degraded, Modality, ModelInfo
 
+LoggedTrack = Literal["current", "canary", "shadow"]
 Bucket = Literal["minute", "hour", "day"]
 
 
@@ -28,6 +29,8 @@ class Record(BaseModel):
     recording_id: UUID | None = Field(description="of a segment: its recording's prediction")
     start_s: float | None = Field(description="where it begins in the recording")
     end_s: float | None = Field(description="and where it ends")
+    track: LoggedTrack = Field(description="whose it is; nobody was given a shadow's")
+    shadow_of: UUID | None = Field(description="of a shadow's: the prediction that was given")
 
     @field_validator("all_scores")
     @classmethod

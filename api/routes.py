@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api import auth, requests
+from api import auth, requests, trial
 from api.leaving import unless_left
 from api.schemas import Answer, MultimodalAnswer, Problem
 from api.service import ServiceDep
@@ -24,7 +24,7 @@ router = APIRouter(
     prefix="/analyze",
     tags=["analyze"],
     responses=auth.PROBLEMS | PROBLEMS,
-    dependencies=[auth.requires("analyze")],
+    dependencies=[auth.requires("analyze"), trial.choosing],
 )
 
 

@@ -45,9 +45,17 @@ def to_row(
         "fusion_weights": dict(fusion_weights),
         "input_text": _storable(input_text),
         "request_id": request_id,
+        "track": answer.track,
+        "shadow_of": None,
         **vars(part),
         "speaker": _storable(part.speaker),
     }
+
+
+def shadow_row(answer: Answer, given: Row) -> Row:
+    """Return the row of a shadow's answer; its input is told by the row of the one given."""
+    row = to_row(answer, given["fusion_weights"], None, given["request_id"])
+    return row | {"modality": given["modality"], "track": "shadow", "shadow_of": given["id"]}
 
 
 def _storable(text: str | None) -> str | None:

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.trial import Track, Trial
+
 Modality = Literal["text", "audio", "multimodal_fused", "text_only", "audio_only", "timeline"]
 
 _TEXT_MODEL: dict[str, JsonValue] = {
@@ -110,6 +112,11 @@ class Answer(SubResult):
     models: dict[Literal["text", "audio"], ModelInfo] = Field(
         description="the model of each branch that ran"
     )
+    track: Track = Field(
+        default="current",
+        exclude_if=lambda track: track == "current",
+        description="`canary` where a version on trial answered; else it is not there",
+    )
     degraded: Degraded | None = Field(description="what failed while the other modality worked")
     warnings: list[str] = Field(description="what a reader should know, such as a cut text")
 
@@ -143,6 +150,7 @@ class Root(BaseModel):
     models: dict[Literal["text", "audio"], ModelInfo | None] = Field(
         description="what answers now; null for a branch that does not"
     )
+    trial: Trial | None = Field(description="the version that is on trial beside them")
 
 
 class Health(BaseModel):

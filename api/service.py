@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from api import answers
 from api.admission import Admission
-from api.classify import Prediction, classify
+from api.classify import Prediction
 from api.log import PredictionLog
 from api.metrics import Metrics
 from api.models import Asked, Branch, Models
@@ -17,7 +17,9 @@ from api.request_id import current_request_id
 from api.rows import NO_PART, Part, to_row
 from api.schemas import Answer, MultimodalAnswer
 from api.settings import Settings
+from api.shadows import Shadows
 from api.tracing import span
+from api.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ class Service:
     log: PredictionLog
     metrics: Metrics
     admission: Admission
+    trials: Trials
+    shadows: Shadows
 
     async def single(self, branch: Branch, asked: Asked, started_s: float) -> Answer:
         """Answer for one modality; its row is durable when this returns."""
         with self.admission.place(), self.metrics.model_time(branch):
-            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+            prediction = await self.trials.classify(asked, self.settings.request_timeout_s)
         return await self._single(branch, prediction, asked, started_s)
 
     async def item(self, asked: Asked) -> Answer:
@@ -54,13 +58,13 @@ class Service:
         async with self.admission.turn(self.settings.request_timeout_s):
             started_s = time.perf_counter()
             with self.metrics.model_time(branch):
-                prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+                prediction = await self.trials.classify(asked, self.settings.request_timeout_s)
         return await self._single(branch, prediction, asked, started_s)
 
     async def multimodal(self, asked: Asked, started_s: float) -> MultimodalAnswer:
         """Answer for a sentence, a recording, or both; its row is durable then."""
         with self.admission.place(), self.metrics.model_time("multimodal"):
-            prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+            prediction = await self.trials.classify(asked, self.settings.request_timeout_s)
         answer = answers.multimodal(
             prediction, _elapsed_ms(started_s), self.settings.uncertain_below
         )
@@ -72,7 +76,7 @@ class Service:
         async with self.admission.turn(turn_timeout_s):
             started_s = time.perf_counter()
             with self.metrics.model_time(endpoint):
-                prediction = await classify(self.models, asked, self.settings.request_timeout_s)
+                prediction = await self.trials.classify(asked, self.settings.request_timeout_s)
         latency_ms, below = _elapsed_ms(started_s), self.settings.uncertain_below
         return Found(asked, prediction, answers.multimodal(prediction, latency_ms, below))
 
@@ -99,6 +103,7 @@ class Service:
         with span("write log row"):
             await self.log.write(row)
         self.metrics.predicted(answer)
+        self.shadows.cast(asked, prediction, row)
 
     def _kept_text(self, asked: Asked) -> str | None:
         if asked.text is None or not self.settings.store_input_text:

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket
 
-from api import errors, stream_messages
+from api import errors, stream_messages, trial
 from api.auth import Access, ForbiddenError
 from api.errors import ApiError
 from api.service import Service
@@ -14,7 +14,7 @@ from api.stream_talk import talk
 PROTOCOL = "neurosense"
 """The subprotocol that a web page offers beside the one that is its key."""
 
-router = APIRouter()
+router = APIRouter(dependencies=[trial.choosing])
 
 
 @router.websocket("/stream")

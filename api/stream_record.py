@@ -11,6 +11,7 @@ from api.schemas import ModelInfo, SubResult
 from api.service import Found, Service
 from api.stream_audio import Cut
 from api.timeline_answers import mean_of
+from api.trial import Track
 
 
 class Record:
@@ -22,6 +23,7 @@ class Record:
         self._id = uuid4()
         self._found: list[tuple[float, dict[str, float]]] = []
         self._models: dict[Branch, ModelInfo] = {}
+        self._tracks: set[Track] = set()
         self._until_s = 0.0
         self._stored = False
 
@@ -46,6 +48,7 @@ class Record:
         # Before it is stored: a row that is on its way is written, even if the client leaves now.
         self._found.append(entry)
         self._models |= found.answer.models
+        self._tracks.add(found.answer.track)
         self._until_s = cut.end_s
         try:
             await self._service.keep(found, Part(str(self._id), cut.start_s, cut.end_s))
@@ -67,6 +70,7 @@ class Record:
         self._stored = True
         row = recording_row(
             self._id, overall, self._models, end_s=end_s, latency_ms=latency_ms,
-            text_weight=self._weight, request_id=current_request_id(), complete=complete,
+            text_weight=self._weight, request_id=current_request_id(), tracks=self._tracks,
+            complete=complete,
         )  # fmt: skip
         await self._service.log.write(row)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from api import auth, transcripts
+from api import auth, transcripts, trial
 from api.errors import ApiError, InputError
 from api.fields import MULTIPART, Form, FormField, FormLimits
 from api.forms import ContentType, not_a_form, read_form
@@ -57,7 +57,7 @@ async def _upload(service: ServiceDep) -> AsyncIterator[IO[bytes]]:
 router = APIRouter(
     tags=["analyze"],
     responses=auth.PROBLEMS | PROBLEMS,
-    dependencies=[auth.requires("analyze")],
+    dependencies=[auth.requires("analyze"), trial.choosing],
 )
 _STREAMS: dict[int | str, dict[str, Any]] = {
     200: {"content": {_SSE: {}, _NDJSON: {}}, "description": "Whole, or as the results come"}

@@ -153,6 +153,6 @@ class Recording:
         models = {name: model for one in results for name, model in one.models.items()}
         row = recording_row(
             self._id, overall, models, text_weight=self._sent.text_weight,
-            request_id=self._request_id, **more,
+            request_id=self._request_id, tracks={one.track for one in results}, **more,
         )  # fmt: skip
         await self._service.log.write(row)

@@ -10,13 +10,17 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput, InferResult
 
 from api.calls import Calls
-from api.descriptions import Description, DescriptionCache, parse
+from api.descriptions import BRANCHES, Description, DescriptionCache, parse, parse_trial
 from api.errors import UnavailableError
 from api.models import Branch, BranchResult, FusedResult
 from api.schemas import ModelInfo
 from api.tensors import from_bytes, to_input, to_scores, truncated_tokens
+from api.trial import Trial
 
 ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
+
+_CANDIDATE = "_candidate"
+"""Ends the names of the ensembles of a version on trial; serving makes them."""
 
 _ANSWERS = 3
 """How often a request is answered at most, by versions that are replaced before they are known."""
@@ -25,27 +29,24 @@ _Inputs = Mapping[str, npt.NDArray[Any]]
 _Described = dict[Branch, Description]
 
 
-class Triton:
-    """Made and used inside one event loop."""
+class Ensembles:
+    """Those that are served, or a candidate's, whose names have a suffix."""
 
-    def __init__(self, url: str) -> None:
-        self._calls = Calls(url)
+    def __init__(self, calls: Calls, suffix: str = "") -> None:
+        self._calls = calls
+        self._suffix = suffix
         self._cache = DescriptionCache()
-
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._calls.close()
 
     async def text(self, text: bytes, timeout_s: float) -> BranchResult:
         """Classify a sentence, UTF-8."""
         inputs = {"TEXT": from_bytes(text)}
-        result, described = await self._infer("emotion_text", inputs, timeout_s)
+        result, described = await self._infer(f"emotion_text{self._suffix}", inputs, timeout_s)
         return _branch(result, "PROBABILITIES", described, "text")
 
     async def audio(self, audio: bytes, timeout_s: float) -> BranchResult:
         """Classify a recording, an encoded file."""
         inputs = {"AUDIO": from_bytes(audio)}
-        result, described = await self._infer("emotion_audio", inputs, timeout_s)
+        result, described = await self._infer(f"emotion_audio{self._suffix}", inputs, timeout_s)
         return _branch(result, "PROBABILITIES", described, "audio")
 
     async def multimodal(
@@ -57,28 +58,15 @@ class Triton:
             "AUDIO": from_bytes(audio),
             "TEXT_WEIGHT": np.array([[text_weight]], dtype=np.float32),
         }
-        result, described = await self._infer("emotion_multimodal", inputs, timeout_s)
+        result, described = await self._infer(
+            f"emotion_multimodal{self._suffix}", inputs, timeout_s
+        )
         branches: dict[Branch, BranchResult] = {
             "text": _branch(result, "TEXT_PROBABILITIES", described, "text"),
             "audio": _branch(result, "AUDIO_PROBABILITIES", described, "audio"),
         }
         covered = described["text"].coverage | described["audio"].coverage
         return FusedResult(to_scores(result, "PROBABILITIES", covered), branches)
-
-    async def loaded(self, timeout_s: float) -> dict[Branch, ModelInfo]:
-        """Return the model that answers for each branch now."""
-        found = await asyncio.gather(
-            self._describe("emotion_text", "", timeout_s),
-            self._describe("emotion_audio", "", timeout_s),
-            return_exceptions=True,
-        )
-        known = [each for each in found if not isinstance(each, BaseException)]
-        return {branch: one.model for each in known for branch, one in each.items()}
-
-    async def missing(self, timeout_s: float) -> list[str]:
-        """Return the ensembles that are not ready."""
-        ready = await asyncio.gather(*(self._calls.is_ready(name, timeout_s) for name in ENSEMBLES))
-        return [f"model {name}" for name, yes in zip(ENSEMBLES, ready, strict=True) if not yes]
 
     async def _infer(
         self, model: str, inputs: _Inputs, timeout_s: float
@@ -121,6 +109,44 @@ class Triton:
 
     async def _describe(self, model: str, version: str, timeout_s: float) -> _Described:
         return parse(await self._calls.config(model, version, timeout_s))
+
+
+class Triton(Ensembles):
+    """Made and used inside one event loop."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Calls(url))
+        self.candidate = Ensembles(self._calls, _CANDIDATE)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._calls.close()
+
+    async def loaded(self, timeout_s: float) -> dict[Branch, ModelInfo]:
+        """Return the model that answers for each branch now."""
+        found = await asyncio.gather(
+            self._describe("emotion_text", "", timeout_s),
+            self._describe("emotion_audio", "", timeout_s),
+            return_exceptions=True,
+        )
+        known = [each for each in found if not isinstance(each, BaseException)]
+        return {branch: one.model for each in known for branch, one in each.items()}
+
+    async def missing(self, timeout_s: float) -> list[str]:
+        """Return the ensembles that are not ready."""
+        ready = await asyncio.gather(*(self._calls.is_ready(name, timeout_s) for name in ENSEMBLES))
+        return [f"model {name}" for name, yes in zip(ENSEMBLES, ready, strict=True) if not yes]
+
+    async def trial(self, timeout_s: float) -> Trial | None:
+        """Return the trial that the candidate's ensembles tell of."""
+        found = await asyncio.gather(
+            *(self._trial(branch, timeout_s) for branch in BRANCHES), return_exceptions=True
+        )
+        return next((one for one in found if isinstance(one, Trial)), None)
+
+    async def _trial(self, branch: Branch, timeout_s: float) -> Trial:
+        name = f"emotion_{branch}{_CANDIDATE}"
+        return parse_trial(branch, await self._calls.config(name, "", timeout_s))
 
 
 def _branch(result: InferResult, output: str, described: _Described, name: Branch) -> BranchResult:

@@ -6,6 +6,7 @@ from typing import Any
 from api.errors import ApiError, InputError, ModelTimeoutError, UnavailableError
 from api.models import Branch, BranchResult, FusedResult, Scores
 from api.schemas import ModelInfo
+from api.trial import Trial
 
 TEXT_SCORES = {
     "anger": 0.05, "disgust": 0.04, "fear": 0.03, "joy": 0.6,
@@ -16,12 +17,23 @@ GOOD_AUDIO = b"RIFF good"
 
 
 class FakeModels:
-    """Two branches that know one answer each; a test breaks them by setting `faults`."""
+    """Two branches that know one answer each; a test breaks them by setting `faults`.
 
-    def __init__(self) -> None:
+    With `running`, `candidate` is on trial: a model of the same answers under version 9.
+    """
+
+    text_version = "3"
+
+    def __init__(self, *, with_candidate: bool = True) -> None:
+        if with_candidate:
+            self.candidate = FakeModels(with_candidate=False)
+            self.candidate.text_version = "9"
         self.reset()
 
     def reset(self) -> None:
+        if hasattr(self, "candidate"):
+            self.candidate.reset()
+        self.running: Trial | None = None
         self.faults: dict[Branch | str, ApiError] = {}
         self.hanging: set[str] = set()
         self.truncated_tokens = 0
@@ -31,7 +43,7 @@ class FakeModels:
         self.calls.append(("text", text))
         await self._fault("text", timeout_s)
         _check_text(text)
-        model = ModelInfo(name="fake-text", version="3", weights="local")
+        model = ModelInfo(name="fake-text", version=self.text_version, weights="local")
         return BranchResult(TEXT_SCORES, model, self.truncated_tokens)
 
     async def audio(self, audio: bytes, timeout_s: float) -> BranchResult:
@@ -48,6 +60,9 @@ class FakeModels:
         of_text = await self.text(text, timeout_s)
         of_audio = await self.audio(audio, timeout_s)
         return FusedResult(fuse(text_weight), {"text": of_text, "audio": of_audio})
+
+    async def trial(self, _timeout_s: float) -> Trial | None:
+        return self.running
 
     async def loaded(self, _timeout_s: float) -> dict[Branch, ModelInfo]:
         models: dict[Branch, ModelInfo] = {

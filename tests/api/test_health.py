@@ -19,6 +19,7 @@ def test_root(client: httpx.Client) -> None:
             "text": {"name": "fake-text", "version": "3", "weights": "local"},
             "audio": {"name": "fake-audio", "version": "2", "weights": "hub"},
         },
+        "trial": None,
     }
 
 

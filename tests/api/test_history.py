@@ -37,6 +37,7 @@ def test_a_record_is_the_answer(client: httpx.Client) -> None:
     for record, answer in zip(found["predictions"], reversed(answers), strict=True):
         of_recordings = {record.pop(name) for name in ("recording_id", "start_s", "end_s")}
         assert of_recordings == {None}
+        assert (record.pop("track"), record.pop("shadow_of")) == ("current", None)
         for name in set(record) - {"created_at", "request_id"}:
             assert record[name] == answer[name], name
         assert "input_text" not in record
@@ -54,10 +55,12 @@ def many(shared: Shared) -> list[dict[str, Any]]:
             latency_ms=float(n),
             degraded={"modality": "audio", "code": "x", "reason": "y"} if n == 4 else None,
             models={"text": {"name": "t", "version": str(1 + n % 2), "weights": "hub"}},
+            **({"track": "canary"} if n == 5 else {}),  # what a spool held before has no track
         )
         for n, emotion in enumerate(emotions)
     ]
-    insert(shared.database_url, *rows)
+    shadow = a_row(created_at=NOON, track="shadow", shadow_of=rows[0]["id"])
+    insert(shared.database_url, *rows, shadow)
     return sorted(rows, key=lambda row: (row["created_at"], row["id"]), reverse=True)
 
 
@@ -85,6 +88,8 @@ def test_pages_are_the_whole_once(
         ({"degraded": "false"}, lambda row: not row["degraded"]),
         ({"model_version": "2"}, lambda row: row["models"]["text"]["version"] == "2"),
         ({"model_version": "9"}, lambda _: False),
+        ({"track": "canary"}, lambda row: row.get("track") == "canary"),
+        ({"track": "current"}, lambda row: "track" not in row),
         ({"since": "2026-03-01T12:20:00Z"}, lambda row: row["created_at"] >= "2026-03-01T12:20"),
         ({"until": "2026-03-01T12:20:00Z"}, lambda row: row["created_at"] < "2026-03-01T12:20"),
         ({"emotion": "JOY", "modality": "text"}, lambda r: r["id"] and r["top_emotion"] == "JOY"
@@ -101,6 +106,7 @@ def test_filters(
 FILTERS: list[dict[str, str]] = [
     {"emotion": "joy"}, {"modality": "audio"}, {"degraded": "true"}, {"degraded": "false"},
     {"model_version": "2"}, {"model_version": "9"}, {"emotion": "JOY", "modality": "text"},
+    {"track": "canary"}, {"track": "current"}, {"track": "shadow"},
 ]  # fmt: skip
 
 

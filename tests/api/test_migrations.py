@@ -51,6 +51,8 @@ def test_from_blank_and_again(database_url: str) -> None:
         "start_s": ("double precision", "YES"),
         "end_s": ("double precision", "YES"),
         "speaker": ("text", "YES"),
+        "track": ("text", "NO"),
+        "shadow_of": ("uuid", "YES"),
     }
 
 
@@ -66,10 +68,22 @@ def test_rows_of_the_previous_version_stay(
     monkeypatch.setattr(migrations, "migrations", lambda: whole)
     assert asyncio.run(run(database_url)) == NAMES[1:]
     with psycopg.connect(database_url) as connection:
-        query = "SELECT created_at, input_text, tableoid::regclass::text FROM emotion_logs"
+        query = "SELECT created_at, input_text, tableoid::regclass::text, track FROM emotion_logs"
         rows = connection.execute(query + " ORDER BY created_at").fetchall()
     assert [row[:2] for row in rows] == [(month, "hm") for month in months]
     assert [row[2] for row in rows] == ["emotion_logs_2025_12", "emotion_logs_2026_01"]
+    assert [row[3] for row in rows] == ["current", "current"]
+
+
+def test_functions_with_the_owners_rights_look_nowhere_else(database_url: str) -> None:
+    asyncio.run(run(database_url))
+    query = """SELECT proname, array_to_string(proconfig, ' ') FROM pg_proc
+               WHERE proname LIKE 'neurosense_%' AND pronamespace = current_schema::regnamespace"""
+    with psycopg.connect(database_url) as connection:
+        [schema] = connection.execute("SELECT current_schema()").fetchone() or [""]
+        found = dict(connection.execute(query).fetchall())
+    assert len(found) == 4
+    assert set(found.values()) == {f"search_path={schema}, pg_temp"}
 
 
 def test_several_replicas_at_once(database_url: str) -> None:

@@ -45,7 +45,10 @@ def test_answers_have_the_documented_keys(client: httpx.Client) -> None:
     schema = _file()["components"]["schemas"]["Answer"]
     answer = client.post("/analyze/text", data={"text": "hm"}).json()
     assert set(answer) == set(schema["required"])
-    assert set(schema["properties"]) - set(answer) == {"uncertain"}  # only where it is asked for
+    assert set(schema["properties"]) - set(answer) == {
+        "uncertain",
+        "track",
+    }  # only where there is one
 
 
 def _file() -> dict[str, Any]:
