@@ -81,7 +81,7 @@ def test_functions_with_the_owners_rights_look_nowhere_else(database_url: str) -
                WHERE proname LIKE 'neurosense_%' AND pronamespace = current_schema::regnamespace"""
     with psycopg.connect(database_url) as connection:
         [schema] = connection.execute("SELECT current_schema()").fetchone() or [""]
-        found = dict(connection.execute(query).fetchall())
+        found: dict[str, str] = dict(connection.execute(query).fetchall())
     assert len(found) == 4
     assert set(found.values()) == {f"search_path={schema}, pg_temp"}
 

@@ -9,6 +9,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 
 from api.errors import UnavailableError
+from api.trial import Trial
 from api.triton import Triton
 from serving.ports import free_ports
 from tests.api.triton_double import TEXT, Servicer, start, with_triton
@@ -119,3 +120,52 @@ async def _until_it_answers(triton: Triton) -> str:
         except UnavailableError:
             assert time.monotonic() < deadline_s
             await asyncio.sleep(0.05)
+
+
+class OnTrial(Servicer):
+    """Has a candidate of the text beside what it serves."""
+
+    def __init__(self, trial: str) -> None:
+        super().__init__()
+        self.trial = trial
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.name == "emotion_audio_candidate":
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
+        response = await super().ModelConfig(request, context)
+        if request.name == "emotion_text_candidate":
+            response.config.parameters["trial"].string_value = self.trial
+        return response
+
+
+def test_a_trial_is_read_from_the_candidates_config_and_its_ensembles_are_asked() -> None:
+    servicer = OnTrial('{"kind": "canary", "percent": 12.5}')
+
+    async def check(triton: Triton) -> None:
+        found = await triton.trial(5)
+        assert found == Trial(branch="text", version="3", kind="canary", percent=12.5)
+        await triton.candidate.text(b"x", 5)
+        await triton.candidate.multimodal(b"x", b"y", 0.5, 5)
+        await triton.text(b"x", 5)
+
+    with_triton(servicer, check)
+    assert [request.model_name for request in servicer.requests] == [
+        "emotion_text_candidate", "emotion_multimodal_candidate", "emotion_text",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("trial", ["", "[]", "{}", '{"kind": "canary", "percent": 101}'])
+def test_a_trial_that_does_not_say_what_it_is_is_none(trial: str) -> None:
+    async def check(triton: Triton) -> None:
+        assert await triton.trial(5) is None
+
+    with_triton(OnTrial(trial), check)
+
+
+def test_without_a_triton_nothing_is_on_trial() -> None:
+    async def check() -> None:
+        triton = Triton(f"127.0.0.1:{free_ports(1)[0]}")
+        assert await triton.trial(1) is None
+        await triton.close()
+
+    asyncio.run(check())

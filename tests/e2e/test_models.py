@@ -1,40 +1,26 @@
 """Versions are swapped while requests come: through the CLI, and as fast as it goes."""
 
-import csv
 import json
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
-import transformers
 
-from export.manifest import Branch
 from export.publish import MODELS
-from export.run import export_checkpoint
 from serving.choice import read_choice
 from serving.models.exclusive import swapping
-from serving.models.steps import ask
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
-from tests.conftest import NEUROSENSE, stack_environment, start_serve, stop_serve
-from tests.e2e.swapping import TEXTS, load
-from tests.export.checkpoints import audio_checkpoint, text_checkpoint
+from tests.e2e.served import LABELS, SENTENCES, Served, expected, readme_commands, shell
+from tests.e2e.swapping import load
 from tests.recordings import wav
 from tests.serving.test_models import publish_garbage
 
-README = Path(__file__).parents[2] / "README.md"
-SENTENCES = ["I love this!", "Ich bin glücklich", "я рад", "je suis triste", "leave me alone"]
-LABELS = ["sadness", "joy", "fear", "anger", "surprise"]
 SWAP_FOREVER = """
 import sys
 from pathlib import Path
@@ -54,141 +40,10 @@ with SwappedTriton(address, key) as triton:
 """
 
 
-@dataclass
-class Served:
-    """A running system; version 1 of both branches, the starters, answers between the tests."""
-
-    environment: dict[str, str]
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.environment['NEUROSENSE_API_PORT']}"
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.environment['NEUROSENSE_TRITON_GRPC_PORT']}"
-
-    @property
-    def state(self) -> Path:
-        return Path(self.environment["NEUROSENSE_STATE_DIR"])
-
-    @property
-    def key(self) -> str:
-        return (self.state / "triton_control_key").read_text().strip()
-
-    @property
-    def folder(self) -> Path:
-        return self.state / "model_repository"
-
-    def models(self, *arguments: str, fails: bool = False) -> str:
-        """Run `neurosense models …`; return stdout, or stderr of what is to fail."""
-        done = subprocess.run(
-            [NEUROSENSE, "models", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
-        assert (done.returncode != 0) == fails, done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stderr if fails else done.stdout
-
-    def answering(self, branch: Branch) -> tuple[str, str]:
-        """Return name and version of what answers."""
-        kinds: dict[Branch, Any] = {
-            "text": {"data": {"text": TEXTS[0]}},
-            "audio": {"files": {"audio": wav()}},
-        }
-        answer = httpx.post(f"{self.url}/analyze/{branch}", timeout=60, **kinds[branch]).json()
-        return answer["models"][branch]["name"], answer["models"][branch]["version"]
-
-    def restart(self) -> None:
-        stop_serve(self.process)
-        self.process = start_serve(self.environment, self.log)
-
-    def steps(self) -> set[str]:
-        """Return the text steps that have a process: model and version."""
-        listed = subprocess.run(
-            ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
-        )
-        stubs = [
-            line for line in listed.stdout.splitlines() if "triton_python_backend_stub" in line
-        ]
-        mine = [line.split()[1] for line in stubs if self._is_mine(line.split()[1])]
-        return {"/".join(path.split("/")[-3:-1]) for path in mine if "/text_" in path}
-
-    def _is_mine(self, path: str) -> bool:
-        return Path(path).parts[1:3] == (self.state / "run").readlink().parts[1:3]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("swapped")
-    environment = stack_environment(folder / "state", NEUROSENSE_PRECISION="fp32")
-    one = Served(environment, start_serve(environment, folder / "log"), folder / "log")
-    yield one
-    stop_serve(one.process)
-
-
-def expected(triton: SwappedTriton) -> dict[tuple[str, str], Any]:
-    return {
-        (str(version), text): ask(triton, "text", version, text.encode()).probabilities
-        for version in (1, 2)
-        for text in TEXTS
-    }
-
-
-def golden(folder: Path, toy: Path) -> None:
-    """Write sentences, with what the untouched checkpoint calls them for labels."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(toy)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(toy).eval()
-    with (folder / "our-sentences.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        for text in SENTENCES:
-            logits = model(**tokenizer(text, return_tensors="pt")).logits
-            writer.writerow([text, model.config.id2label[int(logits.argmax())]])
-
-
-def readme_commands() -> list[str]:
-    [block] = re.findall(r"<!-- SWAP -->\n```bash\n(.+?)```", README.read_text(), re.DOTALL)
-    commands = [line for line in block.splitlines() if line]
-    assert len(commands) == 3
-    return commands
-
-
-def shell(command: str, folder: Path, served: Served) -> str:
-    """Run a command of the README in a folder; return stdout."""
-    command = command.replace(".venv/bin/neurosense", str(NEUROSENSE))
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder, env=served.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def toys(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Publish version 2 of both: text with another tokenizer, by the README; other audio labels."""
-    folder = tmp_path_factory.mktemp("toys")
-    golden(folder, text_checkpoint(folder / "xlm-roberta-emotions", "xlm-roberta", LABELS))
-    shell(readme_commands()[0], folder, served)
-    audio = audio_checkpoint(folder / "toy-audio", labels=["fear", "sur", "neu"])
-    export_checkpoint(
-        "audio", str(audio), None, served.folder, weights="local", precision="fp32",
-        progress=lambda _: None,
-    )  # fmt: skip
-    return folder
-
-
 def test_the_commands_of_the_readme_swap_to_a_multilingual_model(
     served: Served, toys: Path
 ) -> None:
-    for command in readme_commands()[1:]:
+    for command in readme_commands("SWAP")[1:]:
         said = shell(f"{command} --max-latency-ratio 100", toys, served)
         if "verify" in command:
             assert f"accuracy on {len(SENTENCES)} labelled: version 1" in said
@@ -219,15 +74,13 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(served: Served, sw
     assert running.wrong + through_commands.wrong == []
     assert set(running.versions) == set(through_commands.versions) == {"1", "2"}
     assert served.steps() == before == {"text_classifier/1", "text_tokenizer/1"}
-    rows = logged_versions(served)
+    rows = {
+        row: logged["models"]["text"]["version"]
+        for row, logged in served.rows().items()
+        if "text" in logged["models"]
+    }
     for answered in (running.rows, through_commands.rows):
         assert {row: rows[row] for row in answered} == answered
-
-
-def logged_versions(served: Served) -> dict[str, str]:
-    with psycopg.connect((served.state / "database_url").read_text().strip()) as connection:
-        found = connection.execute("SELECT id, models FROM emotion_logs").fetchall()
-    return {str(row): models["text"]["version"] for row, models in found if "text" in models}
 
 
 @pytest.mark.usefixtures("toys")
