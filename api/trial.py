@@ -54,7 +54,7 @@ async def _choose(
         Header(
             alias=HEADER,
             description="while a canary runs, who answers: `current`, the version that is served, "
-            "or `canary`, the candidate, whose errors are then told; without it, chance decides"
+            "or `canary`, the candidate, whose errors are then told; without it, chance decides",
         ),
     ] = None,
 ) -> None:

@@ -17,16 +17,16 @@ def remove_version(repository: Path, branch: Branch, version: int) -> None:
     """
     if version not in versions(repository / MODELS[branch][-1]):
         raise ServingError(f"{branch} has no version {version}: neurosense models list")
+    trial = read_trial(repository)
+    if trial is not None and (trial.branch, trial.version) == (branch, version):
+        raise ServingError(
+            f"{branch} version {version} is on trial ({trial}): neurosense models stop {branch}"
+        )
     choice = read_choice(repository, branch)
     if choice is not None and version in (choice.version, choice.previous):
         raise ServingError(
             f"{branch} version {version} is served, or what a rollback brings back: promote "
             "others first"
-        )
-    trial = read_trial(repository)
-    if trial is not None and (trial.branch, trial.version) == (branch, version):
-        raise ServingError(
-            f"{branch} version {version} is on trial ({trial}): neurosense models stop {branch}"
         )
     if choice is not None and version in loadable(repository, branch):
         raise ServingError(

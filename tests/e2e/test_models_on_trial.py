@@ -126,7 +126,7 @@ def test_trials_begin_change_and_end_under_load_and_fail_no_request(
     with repository.beside("text", 2):
         answers = expected(repository.tritons[0])
     with load(served.url, wav(), answers) as running, swapping(served.folder):
-        for percent in (20, 50, 100, 70):
+        for percent in (30, 100):
             trials.begin(repository, Trial("text", 2, "canary", percent))
             served.wait_for_trial(branch="text", version="2", kind="canary", percent=percent)
             time.sleep(0.3)  # so that requests meet it
@@ -186,7 +186,6 @@ def test_the_commands_of_the_readme_and_a_start_goes_on_with_a_shadow(
     shell(begun, toys, served)
     served.wait_for_trial(branch="text", version="2", kind="canary", percent=10)
     assert "on trial" in served.models("shadow", "audio", "2", fails=True)
-    assert "on trial" in served.models("remove", "text", "2", fails=True)
     shell(stopped, toys, served)
     told = json.loads(served.models("shadow", "audio", "2", "--json"))
     assert (told["action"], told["branch"], told["percent"]) == ("shadow", "audio", 100)
