@@ -84,16 +84,16 @@ class Served:
 
     def settle(self, trial: Trial | None) -> None:
         """Have the ensembles of this trial, after those that are served, and of no other."""
-        for triton in self.tritons:  # while their folders are there: else it goes on with them
-            for name in not_of(trial):
+        for name in not_of(trial):
+            for triton in self.tritons:  # while the folder is there: else it may go on with it
                 if name in triton.serving():
                     triton.unload(name)
         remove_ensembles(self.folder, not_of(trial))
         if trial is not None:
             write_trial(self.folder, trial)
         self.synchronize(self.folder)
-        for triton in self.tritons:
-            for name in trial.ensembles if trial else ():
+        for name in trial.ensembles if trial else ():
+            for triton in self.tritons:
                 triton.load(name)
 
     def _has_candidates(self) -> bool:

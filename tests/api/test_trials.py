@@ -107,6 +107,10 @@ def test_a_canary_answers_some_and_says_so(
     )
     assert rows == found
     assert outcomes(own, "canary") == {"answered": found["9", "canary"]}
+    by_version = {f"text fake-text {version} (local)": n for (version, _), n in found.items()}
+    assert own.get("/stats").json()["models"] == by_version
+    chosen = own.get("/stats", params={"track": "canary"}).json()
+    assert chosen["models"] == own.get("/stats", params={"model_version": "9"}).json()["models"]
     begin(None)
     assert {ask(own) for _ in range(20)} == {("3", "current")}
 

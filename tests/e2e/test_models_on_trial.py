@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from export.manifest import Branch
 from serving.models import trials
 from serving.models.exclusive import swapping
+from serving.models.inventory import entries
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
@@ -153,16 +154,18 @@ def test_a_promotion_ends_the_canary_and_one_of_the_other_branch_does_not(
         served.wait_for_trial(branch="text", version="2", kind="canary", percent=0)
         assert versions(both(served)) == {"text": "1", "audio": "1"}
         assert versions(both(served, **{"X-Model-Track": "canary"})) == {"text": "2", "audio": "1"}
-        repository.swap("audio", 2)
-        chosen = both(served, **{"X-Model-Track": "canary"})
-        assert (versions(chosen), chosen["track"]) == ({"text": "2", "audio": "2"}, "canary")
-        assert versions(both(served)) == {"text": "1", "audio": "2"}
-        repository.swap("audio", 1)
-        repository.swap("text", 2)
-        served.wait_for_trial()
-        assert not any((served.folder / name).exists() for name in CANDIDATES)
-        assert versions(both(served)) == {"text": "2", "audio": "1"}
-        repository.swap("text", 1)
+        with repository.beside("audio", 2):
+            repository.promote("audio", 2)
+            chosen = both(served, **{"X-Model-Track": "canary"})
+            assert (versions(chosen), chosen["track"]) == ({"text": "2", "audio": "2"}, "canary")
+            assert versions(both(served)) == {"text": "1", "audio": "2"}
+            repository.promote("audio", 1)
+        with repository.beside("text", 2):
+            repository.promote("text", 2)
+            served.wait_for_trial()
+            assert not any((served.folder / name).exists() for name in CANDIDATES)
+            assert versions(both(served)) == {"text": "2", "audio": "1"}
+            repository.promote("text", 1)
     assert served.steps() == {"text_classifier/1", "text_tokenizer/1"}
 
 
@@ -185,16 +188,15 @@ def test_the_commands_of_the_readme_and_a_start_goes_on_with_a_shadow(
     begun, *_, stopped = readme_commands("TRIAL")
     shell(begun, toys, served)
     served.wait_for_trial(branch="text", version="2", kind="canary", percent=10)
-    assert "on trial" in served.models("shadow", "audio", "2", fails=True)
     shell(stopped, toys, served)
     told = json.loads(served.models("shadow", "audio", "2", "--json"))
     assert (told["action"], told["branch"], told["percent"]) == ("shadow", "audio", 100)
     served.restart()
     served.wait_for_trial(branch="audio", version="2", kind="shadow", percent=100)
-    states = {
-        (one["branch"], one["version"]): (one["state"], one["loaded"])
-        for one in json.loads(served.models("list", "--json"))
-    }
+    with SwappedTriton(served.address, served.key) as triton:
+        states = {
+            (e.branch, e.version): (e.state, e.loaded) for e in entries(served.folder, [triton])
+        }
     assert states["audio", 2] == ("shadow 100%", True)
     given = both(served)
     assert versions(given) == {"text": "1", "audio": "1"}
