@@ -15,7 +15,10 @@ COPY ensemble ensemble
 COPY export export
 COPY model_repository model_repository
 COPY serving serving
-RUN python -m serving.cli export --starter --repository /models \
+# int8 is for CPUs: ONNX Runtime has its products (MatMulIntegerToFloat) on no CUDA device.
+# For a GPU: --build-arg PRECISION=fp32
+ARG PRECISION=auto
+RUN python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
     && chmod -R a+rX /models
 
 FROM nvcr.io/nvidia/tritonserver:26.07-py3

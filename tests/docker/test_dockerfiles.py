@@ -1,5 +1,6 @@
 """What the images name exists; what they should do for safety they do."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -128,11 +129,17 @@ def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
     assert files
     assert [file for file in files if not file.startswith(str(tmp_path))] == []
     [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
-    subprocess.run(
-        [sys.executable, *command.split(), "--repository", str(tmp_path / "models")],
-        cwd=tmp_path / "src",
-        check=True,
-        timeout=120,
-    )
-    assert (tmp_path / "models" / "emotion_multimodal" / "config.pbtxt").exists()
-    assert (tmp_path / "models" / "text_classifier" / "1" / "model.onnx").exists()
+    assert "ARG PRECISION=auto\n" in dockerfile.read_text()
+    for precision, made in (("auto", "int8"), ("fp32", "fp32")):
+        models = tmp_path / precision
+        words = command.replace('"$PRECISION"', precision).split()
+        subprocess.run(
+            [sys.executable, *words, "--repository", str(models)],
+            cwd=tmp_path / "src",
+            check=True,
+            timeout=120,
+        )
+        assert (models / "emotion_multimodal" / "config.pbtxt").exists()
+        version = models / "text_classifier" / "1"
+        assert (version / "model.onnx").exists()
+        assert json.loads((version / "manifest.json").read_text())["precision"] == made
