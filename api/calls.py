@@ -7,29 +7,19 @@ from tritonclient.grpc import InferInput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from api.channel import CHANNEL_OPTIONS
 from api.faults import timed_out, translated
 from api.request_id import current_request_id
 from api.tracing import outgoing, span
 
 _T = TypeVar("_T")
 
-_CHANNEL_OPTIONS = [
-    ("grpc.max_send_message_length", -1),  # the HTTP side has limited it already
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.enable_http_proxy", 0),  # Triton is a neighbour, not something out on the web
-    # A name may stand for several Tritons: each has its turn, and one that is away is passed over.
-    ("grpc.lb_policy_name", "round_robin"),
-    # A Triton that was restarted is found again within a second (gRPC's default: two minutes).
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
-
 
 class Calls:
     """Made and used inside one event loop."""
 
     def __init__(self, url: str) -> None:
-        self._client = InferenceServerClient(url, channel_args=_CHANNEL_OPTIONS)
+        self._client = InferenceServerClient(url, channel_args=CHANNEL_OPTIONS)
 
     async def close(self) -> None:
         """Close the channel."""

@@ -71,7 +71,9 @@ class Settings(BaseSettings):
         "between them, such as https://example.org; without it, none",
     )
     triton_grpc_url: str = Field(
-        "127.0.0.1:8001", min_length=1, description="Triton's gRPC address, host:port"
+        "127.0.0.1:8001",
+        min_length=1,
+        description="Triton's gRPC address, host:port; a name may stand for several Tritons",
     )
     database_url: Annotated[str, AfterValidator(_checked_url)] = Field(
         validation_alias="DATABASE_URL",

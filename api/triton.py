@@ -88,8 +88,9 @@ class Ensembles:
     ) -> InferResult:
         try:
             return await self._calls.infer(model, tensors, deadline_s - time.monotonic())
-        except UnavailableError:
-            self._cache.clear()  # what comes back may be another Triton
+        except UnavailableError as error:
+            if error.code == "model_unavailable":
+                self._cache.clear()  # what comes back may be another Triton
             raise
 
     async def _description_of(

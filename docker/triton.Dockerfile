@@ -15,7 +15,10 @@ COPY ensemble ensemble
 COPY export export
 COPY model_repository model_repository
 COPY serving serving
-RUN python -m serving.cli export --starter --repository /models \
+# int8 is for CPUs: ONNX Runtime has its products (MatMulIntegerToFloat) on no CUDA device.
+# For a GPU: --build-arg PRECISION=fp32
+ARG PRECISION=auto
+RUN python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
     && chmod -R a+rX /models
 
 FROM nvcr.io/nvidia/tritonserver:26.07-py3
@@ -41,9 +44,13 @@ EXPOSE 8000 8001 8002
 # By answers of both branches: /v2/health/ready goes on to say 200 when a step has died.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=180s --start-interval=3s --retries=3 \
     CMD ["probe"]
+# Clients connect anew every 30 s, calls under way finish first: only then gRPC looks the name up
+# again and finds a replica that has joined. And they may ask for signs of life (api/channel.py).
 CMD ["watched", "closed-triton", \
      "--model-repository=/models", \
      "--model-control-mode=explicit", \
      "--load-model=*", \
      "--disable-auto-complete-config", \
+     "--grpc-max-connection-age=30000", \
+     "--grpc-http2-min-recv-ping-interval-without-data=5000", \
      "--exit-timeout-secs=10"]

@@ -31,6 +31,7 @@ class Triton(Server):
     """Context manager: a Triton that serves every model of `repository` on three ports.
 
     `run_dir` takes its folder of backends, and gives its name to the steps' shared memory.
+    `host` is a loopback address.
     """
 
     name = "triton"
@@ -46,11 +47,13 @@ class Triton(Server):
         log_path: Path,
         run_dir: Path | None = None,
         otlp_endpoint: str | None = None,
+        host: str = _HOST,
     ) -> None:
-        self.http_url = f"{_HOST}:{http_port}"
-        self.grpc_url = f"{_HOST}:{grpc_port}"
-        self.metrics_url = f"http://{_HOST}:{metrics_port}/metrics"
+        self.http_url = f"{host}:{http_port}"
+        self.grpc_url = f"{host}:{grpc_port}"
+        self.metrics_url = f"http://{host}:{metrics_port}/metrics"
         self.control_key = control.new_key()
+        self.host = host
         self._ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self._repository = repository.absolute()
         self._log_path = log_path
@@ -146,7 +149,7 @@ class Triton(Server):
         ports = [
             option
             for service, port in self._ports.items()
-            for option in (f"--{service}-port={port}", f"--{service}-address={_HOST}")
+            for option in (f"--{service}-port={port}", f"--{service}-address={self.host}")
         ]
         return [
             str(wheel_folder() / "bin" / "tritonserver"),
@@ -158,6 +161,8 @@ class Triton(Server):
             "--exit-on-error=false",  # if one branch cannot be loaded, the other one still serves
             "--disable-auto-complete-config",  # the configurations are complete
             "--exit-timeout-secs=4",
+            # The API asks for signs of life (api/channel.py); its default is five minutes.
+            "--grpc-http2-min-recv-ping-interval-without-data=5000",
             *control.options(self.control_key),
             *ports,
             *_tracing(self._otlp_endpoint),

@@ -45,14 +45,16 @@ class Api:
 
 
 @contextmanager
-def api_process(database_url: str, log_path: Path, **settings: str) -> Iterator[Api]:
-    """The API under uvicorn as in production, but for its models."""
+def api_process(
+    database_url: str, log_path: Path, module: str = "tests.api.process", **settings: str
+) -> Iterator[Api]:
+    """The API under uvicorn as in production, but for its models; `api` has the real ones."""
     [port] = free_ports(1)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO", "OTEL"))}
     folder = str(log_path.parent)
     environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port)}
     environment |= {"NEUROSENSE_SPOOL_DIR": f"{folder}/spool", **settings}
-    command = [sys.executable, "-m", "tests.api.process"]
+    command = [sys.executable, "-m", module]
     child = Child("api", command, log_path, env=environment, cwd=PROJECT)
     url = f"http://127.0.0.1:{port}"
     try:

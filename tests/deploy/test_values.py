@@ -106,7 +106,7 @@ def test_the_readme_says_what_every_value_does() -> None:
 
 def test_the_commands_of_the_readme_install_the_chart(helm: Helm, single: list[Manifest]) -> None:
     text = (DEPLOY / "README.md").read_text().replace("\\\n", " ")
-    installs = re.findall(r"^helm install (neurosense .*)$", text, re.MULTILINE)
+    installs = re.findall(r"helm install (neurosense [^`\n]*)", text)
     assert len(installs) == 3  # one node, many, and as a trial
     for install in installs:
         arguments = [a for a in shlex.split(install) if not a.startswith("--dry-run")]

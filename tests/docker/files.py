@@ -10,7 +10,7 @@ import yaml  # type: ignore[import-untyped]
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = PROJECT / "docker" / "compose.yaml"
-BLUEPRINT = PROJECT / "render.yaml"
+BLUEPRINTS = [PROJECT / "render.yaml", PROJECT / "deploy" / "render-cpu.yaml"]
 DOCKERFILES = sorted((PROJECT / "docker").glob("*.Dockerfile"))
 
 

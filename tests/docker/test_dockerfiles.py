@@ -1,5 +1,6 @@
 """What the images name exists; what they should do for safety they do."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,9 +19,10 @@ def each() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 
 
-def test_there_is_an_image_for_each_service() -> None:
+def test_there_is_an_image_for_each_service_and_one_for_all() -> None:
     assert [path.name for path in DOCKERFILES] == [
         "api.Dockerfile",
+        "cpu.Dockerfile",
         "triton.Dockerfile",
         "ui.Dockerfile",
     ]
@@ -101,38 +103,66 @@ def test_every_variable_that_an_image_sets_is_a_setting(dockerfile: Path) -> Non
 
 
 def test_requirements_of_the_images_are_locked() -> None:
-    for name in ("api", "ui", "steps", "run"):
+    for name in ("api", "ui", "steps", "run", "triton"):
         lines = (PROJECT / "requirements" / f"{name}.txt").read_text().splitlines()
         packages = [line for line in lines if line and not line.startswith(("#", " "))]
         assert packages
         assert all("==" in line for line in packages), name
 
 
-def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
-    """Run the build's own command where only the copied paths are."""
-    dockerfile = PROJECT / "docker" / "triton.Dockerfile"
+def copied(dockerfile: Path, folder: Path) -> Path:
+    """Copy what an image copies, and return where it lies."""
     for path in copied_paths(dockerfile):
-        source, target = PROJECT / path, tmp_path / "src" / path
+        source, target = PROJECT / path, folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
-    # What is installed here would stand in for a package that the image lacks.
-    listed = "import sys, serving.cli; print(*(m.__file__ for m in sys.modules.values() "
+    return folder
+
+
+def assert_complete(source: Path, *modules: str) -> None:
+    """What is installed here must not stand in for a package that the image lacks."""
+    listed = f"import sys, {', '.join(modules)}; print(*(m.__file__ for m in sys.modules.values() "
     listed += "if (m.__name__ + '.').startswith(('api.', 'ensemble.', 'export.', 'serving.'))))"
     loaded = subprocess.run(
-        [sys.executable, "-c", listed], cwd=tmp_path / "src", capture_output=True, check=True
+        [sys.executable, "-c", listed], cwd=source, capture_output=True, check=True
     )
     files = loaded.stdout.decode().split()
     assert files
-    assert [file for file in files if not file.startswith(str(tmp_path))] == []
+    assert [file for file in files if not file.startswith(str(source))] == []
+
+
+def test_the_image_of_everything_has_what_it_starts(tmp_path: Path) -> None:
+    dockerfile = PROJECT / "docker" / "cpu.Dockerfile"
+    source = copied(dockerfile, tmp_path)
+    assert_complete(source, "serving.cli", "serving.stack", "api.app", "api.__main__")
+    for path in ("ui/app.py", "samples", "model_repository/fusion", "export/starters/text"):
+        assert (source / path).exists(), path
+    [command] = [i.words for i in instructions(dockerfile) if i.name == "CMD"]
+    assert command == ["python", "-m", "serving.cli", "serve"]
+    helped = [sys.executable, *command[1:], "--help"]
+    subprocess.run(helped, cwd=source, check=True, capture_output=True, timeout=60)
+
+
+def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
+    """Run the build's own command where only the copied paths are."""
+    dockerfile = PROJECT / "docker" / "triton.Dockerfile"
+    source = copied(dockerfile, tmp_path / "src")
+    assert_complete(source, "serving.cli")
     [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
-    subprocess.run(
-        [sys.executable, *command.split(), "--repository", str(tmp_path / "models")],
-        cwd=tmp_path / "src",
-        check=True,
-        timeout=120,
-    )
-    assert (tmp_path / "models" / "emotion_multimodal" / "config.pbtxt").exists()
-    assert (tmp_path / "models" / "text_classifier" / "1" / "model.onnx").exists()
+    assert "ARG PRECISION=auto\n" in dockerfile.read_text()
+    for precision, made in (("auto", "int8"), ("fp32", "fp32")):
+        models = tmp_path / precision
+        words = command.replace('"$PRECISION"', precision).split()
+        subprocess.run(
+            [sys.executable, *words, "--repository", str(models)],
+            cwd=source,
+            check=True,
+            timeout=120,
+        )
+        assert (models / "emotion_multimodal" / "config.pbtxt").exists()
+        version = models / "text_classifier" / "1"
+        assert (version / "model.onnx").exists()
+        assert json.loads((version / "manifest.json").read_text())["precision"] == made

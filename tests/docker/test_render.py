@@ -1,10 +1,15 @@
-"""The Render blueprint: what it refers to exists, here and within itself."""
+"""The Render blueprints: what they refer to exists, here and within themselves."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml  # type: ignore[import-untyped]
 
-from tests.docker.files import BLUEPRINT, PROJECT, instructions, read_yaml
+from tests.docker.files import BLUEPRINTS, PROJECT, instructions, read_yaml
 from tests.docker.known import known_variables
 
 # Set by Render itself, or read by its proxy.
@@ -12,9 +17,50 @@ _RENDER_VARIABLES = {"PORT", "RENDER_EXTERNAL_URL"}
 _SOURCES = {"value", "sync", "generateValue", "fromDatabase", "fromService"}
 
 
-@pytest.fixture(scope="module")
-def blueprint() -> dict[str, Any]:
-    return read_yaml(BLUEPRINT)
+# What Render's schema (https://render.com/schema/render.yaml.json) allows of what is used here.
+_SCHEMA_URL = "https://render.com/schema/render.yaml.json"
+_SERVICE_FIELDS = {
+    "type", "name", "runtime", "dockerfilePath", "dockerContext", "plan", "healthCheckPath",
+    "envVars", "disk", "region", "numInstances",
+}  # fmt: skip
+_DATABASE_FIELDS = {"name", "databaseName", "user", "plan", "ipAllowList", "region"}
+_SERVICE_PLANS = {"free", "starter", "standard", "pro", "pro plus", "pro max", "pro ultra"}
+_DATABASE_PLANS = {"free", "basic-256mb", "basic-1gb", "basic-4gb", "pro-4gb", "pro-8gb"}
+
+
+@pytest.fixture(params=BLUEPRINTS, ids=lambda path: path.name)
+def blueprint(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return read_yaml(request.param)
+
+
+def test_fields_and_plans_are_renders(blueprint: dict[str, Any]) -> None:
+    for service in blueprint["services"]:
+        assert set(service) <= _SERVICE_FIELDS
+        assert service["plan"] in _SERVICE_PLANS
+    for database in blueprint["databases"]:
+        assert set(database) <= _DATABASE_FIELDS
+        assert database["plan"] in _DATABASE_PLANS
+
+
+def follows(schema: Path, file: Path) -> bool:
+    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), str(file)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_renders_own_schema_takes_them(tmp_path: Path) -> None:
+    """It has no licence that would let it lie here."""
+    try:
+        published = httpx.get(_SCHEMA_URL, timeout=5, follow_redirects=True).raise_for_status()
+    except httpx.HTTPError as error:
+        pytest.skip(f"{_SCHEMA_URL} cannot be reached: {error}")
+    schema, wrong = tmp_path / "schema.json", tmp_path / "wrong.yaml"
+    schema.write_text(published.text)
+    for file in BLUEPRINTS:
+        assert follows(schema, file), file
+        content = read_yaml(file)
+        content["services"][0]["healthcheck"] = content["services"][0].pop("healthCheckPath")
+        wrong.write_text(yaml.safe_dump(content))
+        assert not follows(schema, wrong)
 
 
 def variables(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -59,8 +105,8 @@ def test_references_name_what_the_blueprint_has(blueprint: dict[str, Any]) -> No
                 assert variable in variables(service)
 
 
-def test_the_page_has_the_key_that_render_makes_for_the_api(blueprint: dict[str, Any]) -> None:
-    api, page = blueprint["services"]
+def test_the_page_has_the_key_that_render_makes_for_the_api() -> None:
+    api, page = read_yaml(BLUEPRINTS[0])["services"]
     assert variables(api)["NEUROSENSE_PAGE_KEY"]["generateValue"] is True
     assert (
         variables(page)["NEUROSENSE_API_KEY"]["fromService"]["envVarKey"] == "NEUROSENSE_PAGE_KEY"

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from serving import control
+from serving.wheel import environment, wheel_folder
 from tests.docker.files import PROJECT, instructions
 
 START = PROJECT / "docker" / "triton.sh"
+DOCKERFILE = PROJECT / "docker" / "triton.Dockerfile"
 KEY = "k" * 64
 
 
@@ -60,8 +62,18 @@ def test_a_file_without_a_key_stops_the_start(
     assert "key" in started.stderr
 
 
+def test_triton_knows_every_option_of_the_image() -> None:
+    [command] = [i.words for i in instructions(DOCKERFILE) if i.name == "CMD"]
+    options = {word.partition("=")[0] for word in command if word.startswith("--")}
+    server = [str(wheel_folder() / "bin" / "tritonserver"), "--help"]
+    said = subprocess.run(server, env=environment(), capture_output=True, text=True, check=False)
+    known = set(re.findall(r"--[a-z0-9-]+", said.stdout + said.stderr))
+    assert len(options) > 5
+    assert options <= known
+
+
 def test_the_image_starts_with_it_and_watches_it() -> None:
-    every = instructions(PROJECT / "docker" / "triton.Dockerfile")
+    every = instructions(DOCKERFILE)
     [[watched, closed, *_]] = [i.words for i in every if i.name == "CMD"]
     [check] = [i.arguments for i in every if i.name == "HEALTHCHECK"]
     assert check.endswith('CMD ["probe"]')

@@ -7,13 +7,21 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from export.publish import MODELS
+from export.starter import publish_starter
+from serving.ports import free_ports
+from serving.repository import render
+from serving.settings import Settings
+from serving.triton import Triton
 from tests.conftest import Stack
 from tests.docker.files import PROJECT
 
 WATCHED = PROJECT / "docker" / "watched.py"
 PROBE = PROJECT / "docker" / "probe.py"
+STUB = "triton_python_backend_stub"
 
 # A parent that does not notice how its child ends, as Triton does not.
 PARENT = """
@@ -88,6 +96,37 @@ def test_steps_that_end_while_it_stops_are_not_lost(tmp_path: Path) -> None:
     pid_in(tmp_path / "pid")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 5
+
+
+class WatchedTriton(Triton):
+    """The real server, started as the image starts it."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, str(WATCHED), *super()._command()]
+
+
+def test_the_real_triton_ends_with_its_step(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    render(folder, {branch: publish_starter(branch, folder) for branch in MODELS}, Settings())
+    http, grpc, metrics = free_ports(3)
+    log = tmp_path / "log"
+    with WatchedTriton(
+        folder, http_port=http, grpc_port=grpc, metrics_port=metrics, log_path=log
+    ) as triton:
+        assert triton.child is not None
+        time.sleep(3.5)  # a few looks at a server that is well
+        assert probed(f"http://{triton.http_url}") == 0
+        [server] = psutil.Process(triton.child.pid).children()
+        [step, *others] = [one for one in server.children() if STUB in one.cmdline()[0]]
+        assert others
+        step.kill()
+        deadline_s = time.monotonic() + 60
+        while (status := triton.child.exit_code()) is None:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        assert status == 70
+        assert not triton.alive()
+    assert "the process of a step is lost" in log.read_text()
 
 
 def probed(url: str) -> int:
