@@ -94,6 +94,7 @@ def test_rows_equal_answers(api: httpx.Client, stack: Stack) -> None:
         assert row.pop("input_text") is None
         assert row.pop("created_at").tzinfo is not None
         assert row.pop("request_id")
+        assert (row.pop("track"), row.pop("shadow_of")) == ("current", None)
         assert [row.pop(name) for name in ("recording_id", "start_s", "end_s", "speaker")] == [
             None
         ] * 4

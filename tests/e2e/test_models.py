@@ -56,14 +56,13 @@ def test_the_commands_of_the_readme_swap_to_a_multilingual_model(
 
 
 @pytest.mark.usefixtures("toys")
-@pytest.mark.parametrize("swaps", [10, pytest.param(50, marks=pytest.mark.slow)])
-def test_swaps_under_load_fail_no_request_and_mix_no_versions(served: Served, swaps: int) -> None:
+def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(served: Served) -> None:
     with SwappedTriton(served.address, served.key) as triton:
         repository = Repository(served.folder, [triton], synchronizer(None), print)
         with swapping(served.folder), repository.beside("text", 2):
             answers = expected(triton)
             with load(served.url, wav(), answers) as running:
-                for number in range(swaps):
+                for number in range(50):
                     repository.promote("text", 1 + (number + 1) % 2)
                     time.sleep(0.05)  # so that requests meet each of them
         before = served.steps()

@@ -50,7 +50,7 @@ def find_chromium() -> str | None:
     return next((path for name in candidates if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop would be in the way of other tests
 def browser() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
