@@ -27,6 +27,7 @@ class Sound:
         """Start a process that decodes an open file."""
         self._samples = TemporaryFile(dir=folder)  # noqa: SIM115  closed by `close`
         self._bytes = 0
+        self._piece = b""
         self.speech = SpeechDetector()
         self.peaks = Peaks()
         try:
@@ -38,19 +39,23 @@ class Sound:
 
     @property
     def duration_s(self) -> float:
-        """How much of it is there."""
+        """How much of it has been heard."""
         return self._bytes / _BYTES_PER_S
 
     async def read(self) -> bool:
-        """Decode a piece and look for speech in it; False after the last one.
+        """Decode a piece, and meanwhile hear the one before; False after the last one.
 
         Raises:
             InputError: as `RecordingProcess.next_piece`.
         """
         try:
-            return await asyncio.to_thread(self._read)
+            self._piece, _ = await asyncio.gather(
+                asyncio.to_thread(self._process.next_piece),
+                asyncio.to_thread(self._hear, self._piece),
+            )
         except RecordingError as error:
             raise InputError(error.code, error.detail) from None
+        return bool(self._piece)
 
     def wav(self, start_s: float, end_s: float) -> bytes:
         """Return a part as a WAV file."""
@@ -62,14 +67,12 @@ class Sound:
         self._process.close()
         self._samples.close()
 
-    def _read(self) -> bool:
-        piece = self._process.next_piece()
+    def _hear(self, piece: bytes) -> None:
         self._samples.write(piece)
         self._samples.flush()
         self._bytes += len(piece)
         self.speech.hear(piece)
         self.peaks.hear(piece)
-        return bool(piece)
 
 
 def as_wav(samples: bytes) -> bytes:
