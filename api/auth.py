@@ -7,7 +7,6 @@ limit is answered at once.
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -17,6 +16,7 @@ from starlette.requests import HTTPConnection
 from api.errors import ApiError
 from api.keyring import Keyring
 from api.keys import KeysError, Scope
+from api.loopback import is_loopback, is_loopback_address
 from api.rate_limit import RateLimit, address_of
 from api.schemas import Problem
 from api.settings import Settings
@@ -106,7 +106,7 @@ class Access:
         server = request.scope.get("server") or ("", 0)
         host = request.headers.get("host", "127.0.0.1").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return _is_loopback_address(server[0]) and is_loopback(name.strip("[]"))
+        return is_loopback_address(server[0]) and is_loopback(name.strip("[]"))
 
 
 def requires(scope: Scope) -> Any:
@@ -121,18 +121,6 @@ def requires(scope: Scope) -> Any:
         access.admit(request, scope)
 
     return Depends(admit)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address to listen on can be reached from this machine only."""
-    return host == "localhost" or _is_loopback_address(host)
-
-
-def _is_loopback_address(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _sent_key(request: HTTPConnection) -> str:

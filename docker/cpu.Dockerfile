@@ -19,6 +19,7 @@ WORKDIR /app
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint
 COPY api api
 COPY ensemble ensemble
+COPY evaluation evaluation
 COPY export export
 COPY model_repository model_repository
 COPY samples samples

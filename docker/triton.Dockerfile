@@ -12,13 +12,18 @@ COPY requirements/run.txt requirements/
 RUN pip install --no-cache-dir --only-binary :all: -r requirements/run.txt
 COPY api api
 COPY ensemble ensemble
+COPY evaluation evaluation
 COPY export export
 COPY model_repository model_repository
 COPY serving serving
 # int8 is for CPUs: ONNX Runtime has its products (MatMulIntegerToFloat) on no CUDA device.
-# For a GPU: --build-arg PRECISION=fp32
+# For a GPU: --build-arg PRECISION=fp16
 ARG PRECISION=auto
-RUN python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
+# On a GPU: tensorrt instead of cuda, and so many instances of each classifier.
+ARG ACCELERATOR=cuda
+ARG INSTANCES=1
+RUN export NEUROSENSE_ACCELERATOR="$ACCELERATOR" NEUROSENSE_CLASSIFIER_INSTANCES="$INSTANCES" \
+    && python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
     && chmod -R a+rX /models
 
 FROM nvcr.io/nvidia/tritonserver:26.07-py3

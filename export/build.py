@@ -11,6 +11,7 @@ import torch
 from ensemble.labels import EMOTIONS, coverage
 from export import onnx_file, parity
 from export.errors import ExportError
+from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
 from export.int8 import quantize
@@ -34,7 +35,7 @@ def build(
         tolerance: how far a probability of the float32 graph may be off the checkpoint's.
         progress: is told each stage in a line.
         precision: `auto` falls back to float32 where int8 changes the answers too much.
-        gated: false publishes int8 whatever it does to the answers, to measure its speed.
+        gated: false publishes a precision whatever it does to the answers, to measure its speed.
 
     Raises:
         ExportError: the answers are not what they must be.
@@ -47,6 +48,9 @@ def build(
     manifest = dataclasses.replace(describe(prepared, result), requested=precision)
     if precision == "fp32":
         return manifest
+    if precision == "fp16":
+        gate = to_fp16(file, prepared.real_inputs, progress, gated)
+        return dataclasses.replace(manifest, precision="fp16", gate=gate.figures())
     try:
         gate = _to_int8(prepared, file, progress, gated)
     except ExportError as error:

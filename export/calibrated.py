@@ -10,7 +10,7 @@ from export import manifest as manifests
 from export.errors import ExportError
 from export.manifest import Branch, Manifest
 from export.publish import MODELS, staged
-from export.starter import FILES, GRAPH, GRAPH_INT8, revision
+from export.starter import FILES, GRAPHS, revision
 
 
 def check_tools() -> None:
@@ -58,7 +58,7 @@ def calibrate_starter(folder: Path, calibration: dict[str, Any]) -> Manifest:
     from export.temperature import apply
 
     manifest = manifests.read(folder)
-    for name in (GRAPH, GRAPH_INT8):
+    for name in GRAPHS.values():
         if (folder / name).exists():
             apply(folder / name, calibration["temperature"], folder / name)
     files = [file for file in FILES[manifest.branch] if (folder / file).exists()]

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 from export.hub_progress import Progress
-from export.manifest import Branch
+from export.manifest import Branch, Precision
 from export.random_checkpoint import make
 from export.run import DEFAULT_TOLERANCE, export_checkpoint
 
@@ -20,7 +21,9 @@ CONFIGS: dict[Branch, str] = {"text": "text_j-hartmann", "audio": "audio_superb-
 """The folder of each branch's config.json, inside --configs."""
 
 
-def export_random(branch: Branch, config: Path, extra: list[Path], repository: Path) -> None:
+def export_random(
+    branch: Branch, config: Path, extra: list[Path], repository: Path, precision: Precision
+) -> None:
     """Make a random checkpoint of that config, export and publish it, and report."""
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / config.name
@@ -34,6 +37,7 @@ def export_random(branch: Branch, config: Path, extra: list[Path], repository: P
             repository,
             weights="local",
             tolerance=DEFAULT_TOLERANCE,
+            precision=precision,
             progress=say,
         )
         say("done")
@@ -56,11 +60,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--configs", type=Path, required=True, help="folder of the two configs")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer")
     parser.add_argument("--repository", type=Path, required=True, help="where to publish")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     options = parser.parse_args(arguments)
     tokenizer = sorted(file for file in options.tokenizer.iterdir() if file.is_file())
     extra = {"text": tokenizer, "audio": [options.configs / CONFIGS["audio"] / _PREPROCESSOR]}
     for branch, config in CONFIGS.items():
-        export_random(branch, options.configs / config, extra[branch], options.repository)
+        folder, precision = options.configs / config, options.precision
+        export_random(branch, folder, extra[branch], options.repository, precision)
 
 
 _PREPROCESSOR = "preprocessor_config.json"

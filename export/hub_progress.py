@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import constants
-from huggingface_hub.file_download import repo_folder_name
-
 Progress = Callable[[str], None]
 
 _EVERY_S = 2.0
@@ -16,6 +13,9 @@ _EVERY_S = 2.0
 @contextmanager
 def watched(source: str, name: str, size_bytes: int, progress: Progress) -> Iterator[None]:
     """While inside, tell `progress` every two seconds how much of the file has arrived."""
+    from huggingface_hub import constants  # slow to load: only who downloads waits for it
+    from huggingface_hub.file_download import repo_folder_name
+
     blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source, repo_type="model")
     total = f" of {size_bytes / 1e6:.0f} MB" if size_bytes else " MB"
     done = threading.Event()

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from export.errors import ExportError
+
 Branch = Literal["text", "audio"]
 Weights = Literal["hub", "starter", "local"]
-Precision = Literal["auto", "fp32", "int8"]
-"""`auto` is the lowest precision that passes the gate."""
+Precision = Literal["auto", "fp32", "int8", "fp16"]
+"""`auto` is the fastest on a CPU that passes the gate: int8, else fp32. `fp16` is for GPUs."""
 
 FILE_NAME = "manifest.json"
 FORMAT = 2
@@ -23,7 +27,8 @@ class Manifest:
     """Where a version's weights come from, what it predicts and how exactly.
 
     `parity` compares the float32 graph with the checkpoint, `gate` a lower precision with
-    float32; `requested` is what the precision was chosen by. `calibration` holds the temperature
+    float32; `requested` is what the precision was chosen by. A starter as shipped has `gates`
+    instead, those of each precision that passed. `calibration` holds the temperature
     that the graph applies and what it was fitted on, None where that is 1.
 
     `files` maps `<model>/<file>` to its SHA-256. `version` is the number that Triton knows
@@ -45,6 +50,7 @@ class Manifest:
     sample_rate_hz: int | None = None
     min_samples: int | None = None
     gate: dict[str, Any] | None = None
+    gates: dict[str, dict[str, Any]] | None = None
     calibration: dict[str, Any] | None = None
     requested: Precision = "fp32"
     version: int | None = None
@@ -68,14 +74,15 @@ def read(folder: Path) -> Manifest:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is not a manifest that this version of the project knows.
+        ExportError: it is not a manifest that this version of the project knows.
     """
-    fields: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    known = {field.name for field in dataclasses.fields(Manifest)}
+    file = folder / FILE_NAME
     try:
-        return Manifest(**{name: value for name, value in fields.items() if name in known})
-    except TypeError as error:
-        raise ValueError(f"{folder / FILE_NAME}: {error}") from None
+        return TypeAdapter(Manifest).validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise ExportError(f"{file} is no manifest: {place}: {first['msg']}") from None
 
 
 def sha256(file: Path) -> str:

@@ -19,13 +19,15 @@ from export import onnx_file, parity
 from export.build import describe, write_int8
 from export.calibrated import calibrate_starter
 from export.checkpoint import read
+from export.errors import ExportError
+from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
 from export.manifest import Branch
 from export.prepared import Prepared, RealInputs, prepare
 from export.run import DEFAULT_TOLERANCE
 from export.shared_weights import share
-from export.starter import FILES, GRAPH, GRAPH_INT8, STARTERS, WEIGHTS, name, revision
+from export.starter import FILES, GRAPH, GRAPHS, STARTERS, WEIGHTS, name, revision
 from export.text_branch import encoded
 
 
@@ -39,7 +41,7 @@ def pack(
         folder: the starter's.
         tolerance: how far a probability of graph.onnx may be off the checkpoint's.
         progress: is told each stage in a line.
-        judged: real inputs to judge int8 by, see `--text-data` and `--audio-data`; or empty.
+        judged: real inputs to judge by, see `--text-data` and `--audio-data`; or empty.
 
     Raises:
         ExportError: the packed graph differs from the checkpoint; nothing is written.
@@ -54,21 +56,30 @@ def pack(
         onnx_file.write(prepared.make_graph(), prepared.input_names, work / "model.onnx")
         _share(work / "model.onnx", work / GRAPH)
         result = parity.check(work / GRAPH, prepared.rows, tolerance)
-        write_int8(prepared, work / "model.onnx")
-        _share(work / "model.onnx", work / GRAPH_INT8)
-        inputs = prepared.real_inputs
-        gate = judge(work / GRAPH, work / GRAPH_INT8, inputs.judged, inputs.data)
-        shutil.copyfile(work / GRAPH, folder / GRAPH)
-        (folder / GRAPH_INT8).unlink(missing_ok=True)
-        if gate.passed:
-            shutil.copyfile(work / GRAPH_INT8, folder / GRAPH_INT8)
+        gates = _others(prepared, work, progress)
+        for precision, graph in GRAPHS.items():
+            (folder / graph).unlink(missing_ok=True)
+            if precision in ("fp32", *gates):
+                shutil.copyfile(work / graph, folder / graph)
     calibration = _fitted_for(folder)
-    _describe(prepared, result, gate, folder)
+    _describe(prepared, result, gates, folder)
     if calibration:
         calibrate_starter(folder, calibration)
-    progress(f"off by {result.max_abs_diff:.1e} at most; int8: {gate.summary}")
-    if not gate.passed:
-        progress("int8 has not passed the gate: left out")
+    progress(f"off by {result.max_abs_diff:.1e} at most")
+
+
+def _others(prepared: Prepared, work: Path, progress: Progress) -> dict[str, Gate]:
+    """Write the graphs of lower precision, and return the gates of those that passed."""
+    inputs = prepared.real_inputs
+    write_int8(prepared, work / "model.onnx")
+    _share(work / "model.onnx", work / GRAPHS["int8"])
+    gates = {"int8": judge(work / GRAPH, work / GRAPHS["int8"], inputs.judged, inputs.data)}
+    shutil.copyfile(work / GRAPH, work / GRAPHS["fp16"])
+    gates["fp16"] = to_fp16(work / GRAPHS["fp16"], inputs, lambda _: None, gated=False)
+    for precision, gate in gates.items():
+        left_out = "" if gate.passed else ", so it is left out"
+        progress(f"{precision}: {gate.summary}{left_out}")
+    return {precision: gate for precision, gate in gates.items() if gate.passed}
 
 
 def _share(model: Path, packed: Path) -> None:
@@ -77,7 +88,9 @@ def _share(model: Path, packed: Path) -> None:
     packed.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def _describe(prepared: Prepared, result: parity.Parity, gate: Gate, folder: Path) -> None:
+def _describe(
+    prepared: Prepared, result: parity.Parity, gates: dict[str, Gate], folder: Path
+) -> None:
     branch = prepared.checkpoint.branch
     files = [file for file in FILES[branch] if (folder / file).exists()]
     hashes = {file: manifests.sha256(folder / file) for file in files}
@@ -87,7 +100,7 @@ def _describe(prepared: Prepared, result: parity.Parity, gate: Gate, folder: Pat
         revision=revision(hashes),
         weights="starter",
         files=hashes,
-        gate=gate.figures() if gate.passed else None,
+        gates={precision: gate.figures() for precision, gate in gates.items()},
     )
     (folder / manifests.FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
 
@@ -96,7 +109,7 @@ def _fitted_for(folder: Path) -> dict[str, Any] | None:
     """Return the calibration that the folder's weights have, None where they are other ones."""
     try:
         manifest = manifests.read(folder)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ExportError):
         return None
     same = manifest.files.get(WEIGHTS) == manifests.sha256(folder / WEIGHTS)
     return manifest.calibration if same else None
@@ -123,10 +136,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--starters", type=Path, default=STARTERS, help="folder of the starters")
     parser.add_argument("--tolerance", type=float, default=DEFAULT_TOLERANCE)
     parser.add_argument(
-        "--text-data", default="", help="judge int8 by this file: a sentence a line, up to a tab"
+        "--text-data", default="", help="judge by this file: a sentence a line, up to a tab"
     )
     parser.add_argument(
-        "--audio-data", default="", help="judge int8 by these recordings: a pattern, as 'clips/*'"
+        "--audio-data", default="", help="judge by these recordings: a pattern, as 'clips/*'"
     )
     options = parser.parse_args(arguments)
     judged = {"text": options.text_data, "audio": options.audio_data}

@@ -134,7 +134,7 @@ def find(
     for version in sorted(versions(classifier), reverse=True):
         try:
             manifest = manifests.read(classifier / str(version))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ExportError):
             continue
         same = (manifest.name, manifest.weights, manifest.format) == (name, weights, FORMAT)
         same = same and revision in (None, manifest.revision) and manifest.requested == requested

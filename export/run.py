@@ -9,7 +9,6 @@ from typing import Literal
 from export import manifest as manifests
 from export.checkpoint import read
 from export.errors import ExportError
-from export.hub import fetch
 from export.hub_progress import Progress
 from export.manifest import Branch, Manifest, Precision, Weights
 from export.publish import staged
@@ -48,13 +47,13 @@ def export_checkpoint(
         weights: where `source` is.
         tolerance: how far a probability may be off the checkpoint's.
         precision: the graph's; `auto` takes int8 where its answers agree with float32's.
-        gated: false publishes int8 whatever it does to the answers, to measure its speed.
+        gated: false publishes a precision whatever it does to the answers, to measure its speed.
         progress: is told each stage in a line.
 
     Raises:
         ExportError: nothing was published; the message says why and names the way out.
     """
-    folder = Path(source) if weights == "local" else fetch(source, revision, progress)
+    folder = Path(source) if weights == "local" else _fetch(source, revision, progress)
     checkpoint = read(branch, folder)
     _check_tools()
     from export.build import build  # torch and transformers, which serving does without
@@ -72,6 +71,12 @@ def export_checkpoint(
         manifest = stage.commit(manifest)
     progress(f"published {source} as version {manifest.version}")
     return manifest
+
+
+def _fetch(source: str, revision: str | None, progress: Progress) -> Path:
+    from export.hub import fetch  # whose client takes as long to import as all else
+
+    return fetch(source, revision, progress)
 
 
 def _check_tools() -> None:

@@ -19,11 +19,13 @@ from export.publish import find, staged
 
 STARTERS = Path(__file__).parent / "starters"
 GRAPH = "graph.onnx"
-GRAPH_INT8 = "graph.int8.onnx"  # there if it passed the gate: then the manifest has its figures
+GRAPHS = {"fp32": GRAPH, "int8": "graph.int8.onnx", "fp16": "graph.fp16.onnx"}
+"""By precision; the lower ones are there if they passed their gates, which the manifest has."""
+
 WEIGHTS = "model.safetensors"
 FILES: dict[Branch, tuple[str, ...]] = {
-    "text": (GRAPH, GRAPH_INT8, WEIGHTS, "tokenizer.json"),
-    "audio": (GRAPH, GRAPH_INT8, WEIGHTS),
+    "text": (*GRAPHS.values(), WEIGHTS, "tokenizer.json"),
+    "audio": (*GRAPHS.values(), WEIGHTS),
 }
 """What a manifest lists of the files that there are."""
 
@@ -70,12 +72,17 @@ def publish_starter(
 
 def _in_precision(manifest: Manifest, precision: Precision) -> tuple[Manifest, str]:
     """Return the manifest of the graph to publish, and its file."""
-    manifest = dataclasses.replace(manifest, requested=precision)
-    if manifest.gate is None and precision == "int8":
-        raise ExportError(f"{manifest.name} has not passed the gate of int8: choose auto or fp32")
-    if manifest.gate is None or precision == "fp32":
-        return dataclasses.replace(manifest, gate=None), GRAPH
-    return dataclasses.replace(manifest, precision="int8"), GRAPH_INT8
+    gates = manifest.gates or {}
+    best = "int8" if "int8" in gates else "fp32"
+    chosen = best if precision == "auto" else precision
+    if chosen != "fp32" and chosen not in gates:
+        raise ExportError(
+            f"{manifest.name} has not passed the gate of {chosen}: choose auto or fp32"
+        )
+    manifest = dataclasses.replace(
+        manifest, precision=chosen, gate=gates.get(chosen), gates=None, requested=precision
+    )
+    return manifest, GRAPHS[chosen]
 
 
 def _checked(folder: Path) -> Manifest:

@@ -50,7 +50,7 @@ def intact(repository: Path, branch: Branch, version: int) -> Manifest:
     way_out = f"publish it again, and remove version {version}"
     try:
         manifest = dataclasses.replace(manifests.read(folder), version=version)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ExportError) as error:
         raise ExportError(
             f"{branch} version {version} has no manifest that can be read ({error}): {way_out}"
         ) from None

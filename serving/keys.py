@@ -1,7 +1,7 @@
 """Before anything starts: may the API listen where it is to listen?"""
 
-from api.auth import is_loopback
 from api.keys import KeysError, read
+from api.loopback import is_loopback
 from serving.errors import ServingError
 from serving.settings import Settings
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from export.errors import ExportError
-from export.hub import cached, fetch, reachable
 from export.hub_progress import Progress
 from export.manifest import Branch, Manifest, Weights
 from export.publish import find
@@ -72,12 +71,14 @@ def _from_hub(
     if published is not None:
         return published
     say(f"Looking for {name} on the hub ...")
-    if cached(name, revision) is None and (reason := _hub_problem()) is not None:
+    from export import hub  # imported late: its client is slow to load, and seldom needed
+
+    if hub.cached(name, revision) is None and (reason := _hub_problem()) is not None:
         raise ExportError(
             f"{name} cannot be downloaded: {reason}. Check the network (or the mirror in "
             "HF_ENDPOINT), or serve the shipped weights with NEUROSENSE_WEIGHTS=starter"
         )
-    fetch(name, revision, say)  # before the tools: a missing id should not cost their download
+    hub.fetch(name, revision, say)  # before the tools: a missing id should not cost their download
     install_export_tools(say)
     return export_checkpoint(
         branch,
@@ -105,7 +106,9 @@ def _published(
 
 @functools.cache
 def _hub_problem() -> str | None:
-    return reachable(timeout_s=_HUB_TIMEOUT_S)  # asked once: a closed network may let it hang
+    from export import hub
+
+    return hub.reachable(timeout_s=_HUB_TIMEOUT_S)  # asked once: a closed network may let it hang
 
 
 def install_export_tools(say: Progress) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
+from serving.accelerators import accelerate
 from serving.choice import Choice, following, pin
 from serving.configs import FILE_NAME, read_config, write_config
 from serving.settings import PROJECT, Settings
@@ -33,8 +34,9 @@ def render(
     Args:
         repository: where the versions were published.
         manifests: the version that each branch serves.
-        settings: limits of the decoder and the fusion strategy.
-        gpu: whether it will be served from one; without, clips are classified one by one.
+        settings: limits of the decoder, the fusion strategy, and how GPU or cores are used.
+        gpu: whether it will be served from one; without, the instances divide the cores, and clips
+            are classified one by one.
         choices: how each branch came to its version; without, nobody promoted it.
         trial: the candidate beside them; without, a trial that was there ends.
     """
@@ -51,10 +53,9 @@ def render(
         if config.name in versions:
             config.version_policy.specific.versions[:] = sorted(versions[config.name])
         _apply_settings(config, settings)
-        if not gpu and config.name == "audio_classifier":
-            # On a CPU one clip keeps all cores busy: gathered ones would only wait for each
-            # other, and their attention work on padding (measured: benchmarks/README.md).
-            config.dynamic_batching.preferred_batch_size[:] = [1]
+        for branch, manifest in manifests.items():
+            if config.name == MODELS[branch][-1]:
+                accelerate(config, manifest, settings, gpu)
         _write_model(repository / source.name, source, config)
     if trial is not None:
         write_trial(repository, trial)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.auth import is_loopback
+from api.loopback import is_loopback
 from export.manifest import Precision
 from serving.errors import ServingError
 
@@ -38,8 +38,19 @@ class Settings(BaseSettings):
     )
     precision: Precision = Field(
         "auto",
-        description="of the classifiers: `fp32`, `int8`, or `auto`: int8 where at least 99 % of "
-        "labels agree with fp32 on real inputs, else fp32",
+        description="of the classifiers: `fp32`, `int8`, `fp16` (for GPUs), or `auto`: int8 where "
+        "at least 99 % of labels agree with fp32 on real inputs, else fp32",
+    )
+    accelerator: Literal["cuda", "tensorrt"] = Field(
+        "cuda",
+        description="of classifiers on a GPU: `cuda`, or `tensorrt`, with CUDA for what it lacks",
+    )
+    classifier_instances: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="of each classifier, on each GPU, or sharing the CPU's cores; unset: 1, but on "
+        "a CPU 2 for audio",
     )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         PROJECT / ".neurosense",

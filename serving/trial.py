@@ -119,7 +119,7 @@ def _manifest(repository: Path, trial: Trial) -> Manifest:
     folder = repository / MODELS[trial.branch][-1] / str(trial.version)
     try:
         return replace(manifests.read(folder), version=trial.version)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ExportError) as error:
         raise ExportError(
             f"{trial.branch} version {trial.version} has no manifest that can be read ({error}): "
             f"neurosense models stop {trial.branch}"

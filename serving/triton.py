@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 
 import httpx
-import onnxruntime
 
 from serving import control
 from serving.errors import ServingError
@@ -186,4 +185,6 @@ def _tracing(otlp_endpoint: str | None) -> list[str]:
 
 def has_gpu() -> bool:
     """Return whether the classifiers of this installation run on a GPU."""
+    import onnxruntime  # slow to load, and only a start asks
+
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -47,7 +47,7 @@ def _entry(
     try:
         manifest = manifests.read(repository / classifier / str(version))
         about = manifest.name, manifest.weights, manifest.precision, manifest.created_at or ""
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ExportError):
         about = _UNREADABLE
     loaded = all(version in triton.loaded(classifier) for triton in tritons) if tritons else None
     return Entry(branch, version, *about, _state(repository, branch, version), loaded)
@@ -78,7 +78,7 @@ def details(repository: Path, branch: Branch, version: int) -> dict[str, Any]:
         problem = str(error)
         try:
             manifest = manifests.read(folder)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ExportError):
             raise error from None
     shown = {name: value for name, value in vars(manifest).items() if value is not None}
     return {**shown, "state": _state(repository, branch, version), "problem": problem}

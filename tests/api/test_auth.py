@@ -17,8 +17,8 @@ from fastapi import FastAPI
 
 from api import auth
 from api.app import create_app
-from api.auth import is_loopback
 from api.keys import KeysError, create, revoke
+from api.loopback import is_loopback
 from api.settings import Settings
 from tests.api.asking import WAV, assert_problem
 from tests.api.fakes import FakeModels

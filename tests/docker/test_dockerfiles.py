@@ -11,6 +11,7 @@ import pytest
 
 from tests.docker.files import DOCKERFILES, PROJECT, copied_paths, instructions, variables
 from tests.docker.known import known_variables
+from tests.test_layers import OURS
 
 RELEASE = re.compile(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3")
 
@@ -125,7 +126,7 @@ def copied(dockerfile: Path, folder: Path) -> Path:
 def assert_complete(source: Path, *modules: str) -> None:
     """What is installed here must not stand in for a package that the image lacks."""
     listed = f"import sys, {', '.join(modules)}; print(*(m.__file__ for m in sys.modules.values() "
-    listed += "if (m.__name__ + '.').startswith(('api.', 'ensemble.', 'export.', 'serving.'))))"
+    listed += f"if m.__name__.split('.')[0] in {OURS}))"
     loaded = subprocess.run(
         [sys.executable, "-c", listed], cwd=source, capture_output=True, check=True
     )
@@ -137,7 +138,7 @@ def assert_complete(source: Path, *modules: str) -> None:
 def test_the_image_of_everything_has_what_it_starts(tmp_path: Path) -> None:
     dockerfile = PROJECT / "docker" / "cpu.Dockerfile"
     source = copied(dockerfile, tmp_path)
-    assert_complete(source, "serving.cli", "serving.stack", "api.app", "api.__main__")
+    assert_complete(source, "serving.cli", "serving.serve", "api.app", "api.__main__")
     for path in ("ui/app.py", "samples", "model_repository/fusion", "export/starters/text"):
         assert (source / path).exists(), path
     [command] = [i.words for i in instructions(dockerfile) if i.name == "CMD"]
@@ -153,7 +154,7 @@ def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
     assert_complete(source, "serving.cli")
     [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
     assert "ARG PRECISION=auto\n" in dockerfile.read_text()
-    for precision, made in (("auto", "int8"), ("fp32", "fp32")):
+    for precision, made in (("auto", "int8"), ("fp16", "fp16")):
         models = tmp_path / precision
         words = command.replace('"$PRECISION"', precision).split()
         subprocess.run(

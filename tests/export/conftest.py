@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
+from export import real_inputs
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 from tests.export.exported import AUDIO_KINDS, Exported, export, open_graph
 from tests.export.hub_server import NAME, Hub, serve
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Toy layers gain nothing from threads, which on a busy machine wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="package", autouse=True)
+def _few_cuts() -> Iterator[None]:
+    """Fewer clips to calibrate with and judge by: most checkpoints here are toys."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real_inputs, "_CALIBRATION_CUTS", 10)
+        patch.setattr(real_inputs, "_JUDGED_CUTS", 20)
+        yield
 
 
 @pytest.fixture(scope="session")

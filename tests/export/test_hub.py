@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from export.run import export_checkpoint
 manifest = export_checkpoint("text", sys.argv[1], None, Path(sys.argv[2]), weights="hub",
-                             progress=lambda line: print(line, file=sys.stderr))
+                             precision="fp32", progress=lambda line: print(line, file=sys.stderr))
 print(manifest.to_json())
 """
 

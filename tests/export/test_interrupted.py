@@ -43,7 +43,7 @@ try:
         publish_starter("audio", Path(repository))
     else:
         export_checkpoint("text", source, None, Path(repository), weights="local",
-                          progress=lambda _: None)
+                          precision="fp32", progress=lambda _: None)
 except ExportError as error:
     print(error)
 """

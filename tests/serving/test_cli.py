@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from serving.cli import app
 from serving.repository import SOURCE, read_config
 from tests.conftest import NEUROSENSE, stack_environment
 
@@ -82,3 +84,20 @@ def test_the_starters_make_a_complete_repository(tmp_path: Path) -> None:
             assert step.model_version == 1
     assert (tmp_path / "models" / "audio_classifier" / "1" / "model.safetensors").exists()
     assert (tmp_path / "models" / "text_tokenizer" / "1" / "model.py").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--tolerance", "nan"),
+        ("models", "canary", "text", "2", "--percent", "nan"),
+        ("models", "verify", "text", "2", "--min-agreement", "nan"),
+        ("models", "promote", "text", "2", "--max-latency-ratio", "nan"),
+        ("models", "promote", "text", "2", "--max-accuracy-drop", "nan"),
+    ],
+)
+def test_what_is_no_number_is_no_limit(arguments: tuple[str, ...]) -> None:
+    """Every comparison with nan is false: a gate that is told nan would let everything through."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "Invalid value" in done.output

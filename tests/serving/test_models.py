@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export import manifest as manifests
 from export.errors import ExportError
 from export.manifest import Precision
-from export.publish import MODELS, staged
+from export.publish import MODELS, find, staged
 from export.starter import publish_starter
 from export.versions import delete, intact, next_version
 from serving.choice import ENSEMBLES, loadable, pinned, read_choice
@@ -23,6 +24,7 @@ from serving.errors import ServingError
 from serving.models.copied import is_exported, publish_copy
 from serving.models.exclusive import swapping
 from serving.models.golden import Case, read, shipped
+from serving.models.inventory import entries
 from serving.models.steps import Asked
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
@@ -159,6 +161,27 @@ def test_damage_is_found(repository: Repository, damage: str) -> None:
         repository.swap("audio", 2)
     assert called(repository.folder) == dict.fromkeys(ENSEMBLES["audio"], 1)
     assert loadable(repository.folder, "audio") == {1}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '"text"', "{}", '{"branch": "audio", "files": 3}'])
+def test_a_version_whose_manifest_says_nothing_is_listed_and_passed_over(
+    repository: Repository, content: str
+) -> None:
+    shipped = manifests.read(repository.folder / "audio_classifier/1")
+    file = repository.folder / "audio_classifier/2/manifest.json"
+    file.unlink()  # a starter's files are links
+    file.write_text(content)
+    listed = {(one.branch, one.version): one.name for one in entries(repository.folder, [])}
+    assert listed["audio", 1] == shipped.name
+    assert listed["audio", 2] == "(no manifest that can be read)"
+    found = find(
+        repository.folder, "audio", name=shipped.name, revision=shipped.revision,
+        weights=shipped.weights, requested=shipped.requested,
+    )  # fmt: skip
+    assert found is not None
+    assert found.version == 1
+    with pytest.raises(ExportError, match="publish it again, and remove version 2"):
+        repository.swap("audio", 2)
 
 
 def test_the_number_of_a_removed_version_is_not_used_again(repository: Repository) -> None:

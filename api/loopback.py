@@ -1,0 +1,16 @@
+"""Which addresses only this machine can reach; `neurosense` asks too, without the web framework."""
+
+from ipaddress import ip_address
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address to listen on can be reached from this machine only."""
+    return host == "localhost" or is_loopback_address(host)
+
+
+def is_loopback_address(host: str) -> bool:
+    """Tell whether it is an IP address of the loopback range; a name is none."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,82 @@
+"""How the classifiers use GPU or cores: what the settings put into their configurations.
+
+https://github.com/triton-inference-server/onnxruntime_backend#onnx-runtime-with-tensorrt-optimization
+"""
+
+import os
+from typing import Any
+
+from export.manifest import Manifest
+from serving.errors import ServingError
+from serving.settings import Settings
+
+TENSORRT = "tensorrt"
+ENGINES = "/tmp/tensorrt"  # noqa: S108  in every container, also where the root is read-only
+"""Keeps engines, which take minutes to build: a volume there outlives the container."""
+_TYPICAL_TOKENS = 32
+_TYPICAL_SECONDS = 4
+_Shapes = dict[str, str]
+
+
+def accelerate(config: Any, manifest: Manifest, settings: Settings, gpu: bool = True) -> None:
+    """Put instances and accelerator into a classifier's configuration; `gpu`: it will be there."""
+    [group] = config.instance_group
+    group.count = settings.classifier_instances or 1
+    if not gpu:
+        _divide_cores(config, group, settings.classifier_instances)
+    if settings.accelerator == TENSORRT:
+        accelerator = config.optimization.execution_accelerators.gpu_execution_accelerator.add()
+        accelerator.name = TENSORRT
+        precision = "FP16" if manifest.precision == "fp16" else "FP32"
+        accelerator.parameters["precision_mode"] = precision
+        accelerator.parameters["trt_engine_cache_enable"] = "1"
+        accelerator.parameters["trt_engine_cache_path"] = f"{ENGINES}/{config.name}"
+        accelerator.parameters.update(_profile(config, manifest, settings))
+
+
+def _divide_cores(config: Any, group: Any, instances: int | None) -> None:
+    """Give each instance its part of the cores, and clips none but their own instance.
+
+    Threads of one instance wait for each other at each operator, so that whatever else wants a
+    core stops them all: two instances of half the threads answer more (benchmarks/README.md).
+    """
+    cores = len(os.sched_getaffinity(0))
+    if config.name == "audio_classifier":
+        group.count = instances or min(2, cores)
+        # Gathered clips would only wait for each other, and their attention work on padding.
+        config.dynamic_batching.preferred_batch_size[:] = [1]
+    if group.count > 1:
+        threads = max(1, cores // group.count)
+        config.parameters["intra_op_thread_count"].string_value = str(threads)
+
+
+def check_accelerator(settings: Settings) -> None:
+    """Raise ServingError if this machine's ONNX Runtime lacks what the settings ask for."""
+    if settings.accelerator != TENSORRT:
+        return
+    import onnxruntime  # slow to load, and only a start with TensorRT asks
+
+    available = onnxruntime.get_available_providers()
+    if "TensorrtExecutionProvider" not in available:
+        raise ServingError(
+            "NEUROSENSE_ACCELERATOR=tensorrt, but this ONNX Runtime has no TensorRT (only "
+            f"{', '.join(available)}): install onnxruntime-gpu and TensorRT on a machine with an "
+            "NVIDIA GPU, or unset it"
+        )
+
+
+def _profile(config: Any, manifest: Manifest, settings: Settings) -> _Shapes:
+    """Return the shapes that engines are built for: the least, the usual and the most."""
+    rate = manifest.sample_rate_hz or 0
+    if manifest.branch == "text":
+        lengths = (1, _TYPICAL_TOKENS, manifest.max_tokens or 0)
+    else:
+        longest = int(settings.max_audio_seconds * rate)
+        lengths = (manifest.min_samples or 1, _TYPICAL_SECONDS * rate, longest)
+    batches = (1, config.max_batch_size, config.max_batch_size)
+    [flat, length], [stride] = config.input, config.batch_input
+    return {
+        f"trt_profile_{which}_shapes": f"{flat.name}:{rows * values},"
+        f"{length.name}:{rows}x1,{stride.target_name[0]}:{rows}x1"
+        for which, rows, values in zip(("min", "opt", "max"), batches, lengths, strict=True)
+    }

@@ -1,0 +1,122 @@
+"""How GPU and cores are used: instances, threads and TensorRT in the configurations."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.server import triton_on_free_ports
+from export import manifest as manifests
+from export.manifest import Branch
+from export.publish import MODELS
+from export.starter import STARTERS, publish_starter
+from serving.accelerators import accelerate, check_accelerator
+from serving.errors import ServingError
+from serving.repository import SOURCE, read_config, render
+from serving.settings import Settings
+
+TENSORRT = Settings(accelerator="tensorrt", classifier_instances=2)
+EXPECTED: dict[Branch, dict[str, str]] = {
+    "text": {
+        "min": "input_ids:1,length:1x1,input_ids_stride:1x1",
+        "opt": "input_ids:1024,length:32x1,input_ids_stride:32x1",
+        "max": "input_ids:16384,length:32x1,input_ids_stride:32x1",
+    },
+    "audio": {
+        "min": "samples:400,length:1x1,samples_stride:1x1",
+        "opt": "samples:384000,length:6x1,samples_stride:6x1",
+        "max": "samples:2880000,length:6x1,samples_stride:6x1",
+    },
+}
+
+
+def configured(branch: Branch, settings: Settings, gpu: bool = True) -> Any:
+    config = read_config(SOURCE / MODELS[branch][-1] / "config.pbtxt")
+    accelerate(config, manifests.read(STARTERS / branch), settings, gpu)
+    return config
+
+
+@pytest.mark.parametrize("branch", EXPECTED)
+def test_unless_asked_nothing_is_set(branch: Branch) -> None:
+    config = configured(branch, Settings())
+    assert config == read_config(SOURCE / MODELS[branch][-1] / "config.pbtxt")
+
+
+@pytest.mark.parametrize(
+    ("branch", "cores", "asked", "count", "threads"),
+    [
+        ("audio", 1, None, 1, None),
+        ("audio", 2, None, 2, "1"),
+        ("audio", 8, None, 2, "4"),
+        ("audio", 8, 1, 1, None),
+        ("audio", 2, 3, 3, "1"),
+        ("text", 8, None, 1, None),
+        ("text", 8, 2, 2, "4"),
+    ],
+)
+def test_on_a_cpu_the_instances_divide_the_cores(
+    branch: Branch,
+    cores: int,
+    asked: int | None,
+    count: int,
+    threads: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(cores))
+    config = configured(branch, Settings(classifier_instances=asked), gpu=False)
+    assert config.instance_group[0].count == count
+    given = config.parameters
+    assert (given["intra_op_thread_count"].string_value or None) == threads
+
+
+@pytest.mark.parametrize("branch", EXPECTED)
+def test_tensorrt_is_told_the_models_limits(branch: Branch) -> None:
+    config = configured(branch, TENSORRT)
+    [group] = config.instance_group
+    assert group.count == 2
+    [accelerator] = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    shapes = {
+        which: accelerator.parameters[f"trt_profile_{which}_shapes"] for which in EXPECTED[branch]
+    }
+    assert shapes == EXPECTED[branch]
+    assert accelerator.parameters["trt_engine_cache_path"].endswith(config.name)
+
+
+@pytest.mark.parametrize(("precision", "mode"), [("fp16", "FP16"), ("fp32", "FP32")])
+def test_engines_have_the_graphs_precision(precision: Any, mode: str, tmp_path: Path) -> None:
+    branches: tuple[Branch, ...] = ("text", "audio")
+    published = {b: publish_starter(b, tmp_path, precision=precision) for b in branches}
+    render(tmp_path, published, TENSORRT)
+    for branch in branches:
+        config = read_config(tmp_path / MODELS[branch][-1] / "config.pbtxt")
+        [accelerator] = config.optimization.execution_accelerators.gpu_execution_accelerator
+        assert accelerator.parameters["precision_mode"] == mode
+
+
+def test_serve_refuses_tensorrt_where_there_is_none() -> None:
+    check_accelerator(Settings())
+    with pytest.raises(ServingError, match=r"NEUROSENSE_ACCELERATOR=tensorrt.*CPUExecution"):
+        check_accelerator(TENSORRT)
+
+
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUROSENSE_ACCELERATOR", "openvino")
+    monkeypatch.setenv("NEUROSENSE_CLASSIFIER_INSTANCES", "0")
+    with pytest.raises(ServingError) as refused:
+        Settings.load()
+    assert "NEUROSENSE_ACCELERATOR: Input should be 'cuda' or 'tensorrt'" in str(refused.value)
+    assert "NEUROSENSE_CLASSIFIER_INSTANCES: " in str(refused.value)
+
+
+def test_a_triton_without_a_gpu_says_what_is_missing(tmp_path: Path) -> None:
+    branches: tuple[Branch, ...] = ("text", "audio")
+    published = {b: publish_starter(b, tmp_path / "models") for b in branches}
+    render(tmp_path / "models", published, TENSORRT)
+    with (
+        pytest.raises(ServingError),
+        triton_on_free_ports(tmp_path / "models", tmp_path / "triton.log"),
+    ):
+        pass
+    log = (tmp_path / "triton.log").read_text()
+    assert "the configuration asks for tensorrt, but this is a CPU instance" in log
