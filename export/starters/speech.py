@@ -1,4 +1,4 @@
-"""RAVDESS clips for training: reading, the split by actor, augmentation, acoustic targets.
+"""RAVDESS clips for training: reading, the split by actor, acoustic targets.
 
 Everything here is 16 kHz mono float32; a batch of clips is [batch, samples].
 """
@@ -69,26 +69,6 @@ def normalize(batch: Any) -> Any:
     """Zero mean and unit variance per clip, as Wav2Vec2FeatureExtractor does."""
     centred = batch - batch.mean(dim=-1, keepdim=True)
     return centred / (centred.pow(2).mean(dim=-1, keepdim=True) + 1e-7).sqrt()
-
-
-def crop(samples: Any, length: int, rng: np.random.Generator) -> Any:
-    """A random stretch played 0.85 to 1.18 times as fast (voice and tempo), ``length`` samples."""
-    speed = math.exp(rng.uniform(math.log(0.85), math.log(1.18)))
-    span = min(int(length * speed), len(samples))
-    start = int(rng.integers(0, len(samples) - span + 1))
-    piece = samples[None, None, start : start + span]
-    return torch.nn.functional.interpolate(piece, length, mode="linear", align_corners=True)[0, 0]
-
-
-def augment(batch: Any, rng: np.random.Generator) -> Any:
-    """Normalised ``batch`` with a random spectral tilt, polarity and level of white noise."""
-    count = len(batch)
-    tilt = torch.from_numpy(rng.uniform(-0.3, 0.3, (count, 1)).astype(np.float32))
-    tilted = batch - tilt * torch.nn.functional.pad(batch[:, :-1], (1, 0))
-    decibels = rng.uniform(10, 60, (count, 1))
-    level = torch.from_numpy((10 ** (-decibels / 20)).astype(np.float32))
-    sign = torch.from_numpy(rng.choice([-1.0, 1.0], (count, 1)).astype(np.float32))
-    return normalize(sign * (normalize(tilted) + level * torch.randn_like(batch)))
 
 
 def mel_matrix(bins: int) -> Any:

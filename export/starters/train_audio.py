@@ -1,12 +1,14 @@
-"""Train the audio starter: a small Wav2Vec2, first taught to hear, then to tell four emotions."""
+"""Train the audio starter: a small Wav2Vec2 that hears as a speech recogniser does.
+
+Its convolutions learn to hear; the layers above them to make of disturbed speech what the
+recogniser's encoder makes of it clean (export.starters.moonshine); last, logistic regression tells
+four emotions from that.
+"""
 
 from __future__ import annotations
 
 import argparse
-import copy
 import logging
-import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +16,27 @@ import numpy as np
 import torch
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification, set_seed
 
-from export.starters import checkpoint, network, scores, speech
+from export.starters import checkpoint, judge, moonshine, network, scores, speech
+from export.starters.distill import distill
+from export.starters.hear import learn_to_hear
+from export.starters.lessons import record
 
 log = logging.getLogger("train_audio")
 
 
-def batches(clips: list[speech.Clip], args: Any, rng: np.random.Generator) -> Any:
-    """Yield one epoch of (clips, augmented waveforms [batch, samples]) in random order."""
-    order = rng.permutation(len(clips))
-    for start in range(0, len(order), args.batch):
-        chosen = [clips[i] for i in order[start : start + args.batch]]
-        length = int(args.seconds * speech.RATE)
-        crops = torch.stack([speech.crop(clip.samples, length, rng) for clip in chosen])
-        yield chosen, speech.augment(speech.normalize(crops), rng)
-
-
-def follow(average: Any, model: Any, decay: float) -> None:
-    """Move the running average of the weights towards ``model``."""
-    with torch.no_grad():
-        pairs = zip(average.parameters(), model.parameters(), strict=True)
-        for kept, new in pairs:
-            kept.lerp_(new, 1 - decay)
-
-
-def train(
-    learner: network.Learner, parts: dict[str, list[speech.Clip]], args: argparse.Namespace
-) -> Any:
-    """Both phases; returns the running average of the model's weights."""
+def train(clips: list[speech.Clip], args: argparse.Namespace) -> Any:
+    """All four steps; returns the model."""
     rng = np.random.default_rng(args.seed)
-    clips, average = parts["train"], copy.deepcopy(learner.model)
-    steps = math.ceil(len(clips) / args.batch)
-    for hearing, epochs, rate in ((True, args.hear, args.hear_lr), (False, args.feel, args.lr)):
-        optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=0.03, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rate, total_steps=max(1, epochs * steps), pct_start=0.15
-        )
-        learner.model.train()
-        for epoch in range(epochs):
-            total, started = 0.0, time.monotonic()
-            for chosen, batch in batches(clips, args, rng):
-                if hearing:
-                    loss = network.hearing_loss(learner, network.convolve(learner, batch), batch)
-                else:
-                    loss = network.feeling_loss(learner, chosen, batch, args)
-                optimizer.zero_grad()
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-                follow(average, learner.model, 0.0 if hearing else args.decay)
-                total += loss.item() / steps
-            spent = time.monotonic() - started
-            phase = "hear" if hearing else "feel"
-            log.info("%s %d/%d: loss %.4f, %.0f s", phase, epoch + 1, epochs, total, spent)
-            if not hearing and (epoch + 1) % args.every == 0:
-                truth, guess = measure(average, parts["dev"])
-                uar = scores.unweighted_recall(truth, guess, len(speech.CLASSES))
-                log.info("dev unweighted recall %.4f", uar)
-                save(average, args.out)
-    return average
+    teacher = moonshine.load()
+    model = network.build(teacher)
+    learn_to_hear(model, clips, args)
+    takes = record(model, teacher, clips, args.takes, rng)
+    distill(model, [take for some in takes for take in some], args, rng)
+    labelled = [(clip, some) for clip, some in zip(clips, takes, strict=True) if clip.label >= 0]
+    rows = torch.stack([judge.pooled(model, take.heard) for _, some in labelled for take in some])
+    truth = torch.tensor([clip.label for clip, some in labelled for _ in some])
+    judge.place(model, *judge.fit(rows, truth, args.penalty))
+    return model
 
 
 def measure(model: Any, clips: list[speech.Clip]) -> tuple[Any, Any]:
@@ -127,30 +91,29 @@ def arguments() -> argparse.Namespace:
     add("--data", type=Path, required=True, help="folder with speech/manifest.csv")
     add("--out", type=Path, required=True, help="checkpoint folder to write, or to evaluate")
     add("--evaluate-only", action="store_true", help="score the checkpoint that is in --out")
-    add("--hear", type=int, default=12, help="epochs of the first phase: log-mel, voicing, pitch")
-    add("--feel", type=int, default=40, help="epochs of the second phase: emotions")
-    add("--hear-lr", type=float, default=2e-3, help="peak learning rate of the first phase")
-    add("--lr", type=float, default=8e-4, help="peak learning rate of the second phase")
-    add("--hearing", type=float, default=0.3, help="weight of hearing in the second phase")
-    add("--mixup", type=float, default=0.4, help="share of clips mixed with another")
-    add("--decay", type=float, default=0.99, help="running average of the weights, per step")
-    add("--seconds", type=float, default=2.4, help="length of a training crop")
-    add("--batch", type=int, default=32, help="clips in a step")
-    add("--every", type=int, default=5, help="epochs between looks at the dev actors")
-    add("--seed", type=int, default=0, help="seed of weights, crops and mixing")
+    add("--hear", type=int, default=1500, help="steps of teaching the convolutions to hear")
+    add("--hear-lr", type=float, default=3e-3, help="their peak learning rate")
+    add("--takes", type=int, default=3, help="disturbed takes of every clip")
+    add("--distill", type=int, default=1000, help="steps of teaching the layers above them")
+    add("--lr", type=float, default=1e-3, help="their peak learning rate")
+    add("--frames", type=int, default=100, help="length of a stretch for that, 20 ms each")
+    add("--penalty", type=float, default=0.01, help="of the last step's weights, squared")
+    add("--batch", type=int, default=16, help="stretches in a step")
+    add("--seed", type=int, default=0, help="seed of all that is drawn")
     add("--threads", type=int, default=1, help="CPU threads")
     return parser.parse_args()
 
 
 def main() -> None:
     """Train unless told not to, then report."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    form = "%(asctime)s %(message)s"  # forced: an import of onnxruntime.tools has set up another
+    logging.basicConfig(level=logging.INFO, format=form, datefmt="%H:%M:%S", force=True)
     args = arguments()
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
     parts = speech.split(speech.read_clips(args.data / "speech"))
     if not args.evaluate_only:
-        save(train(network.build(), parts, args), args.out)
+        save(train(parts["train"], args), args.out)
     report(args.out, parts)
 
 
