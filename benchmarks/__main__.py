@@ -1,9 +1,8 @@
-"""`python -m benchmarks`: everything that is measured of this project on a CPU."""
+"""`python -m benchmarks`: everything that is measured of this project."""
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +14,16 @@ from benchmarks.analyzer_files import AnalyzerError
 from benchmarks.http_load import LoadError
 from benchmarks.models import WORK
 from benchmarks.peers.errors import PeerError
-from benchmarks.plan import FULL, QUICK, Plan
+from benchmarks.plan import FULL, QUICK, Plan, on_gpu
+from benchmarks.points import Device
 from benchmarks.progress import StageProgress
+from benchmarks.stopping import stop_on_signals
 from export.errors import ExportError
+from export.manifest import Precision
 from serving.errors import ServingError
 
 STAGES = ("models", "service", "peers", "growth")
+_GPU_STAGES = ("models", "service")
 _ALL = ",".join(STAGES)
 _RESULTS = Path(__file__).with_name("results")
 _INTERRUPTED = 130
@@ -40,6 +43,10 @@ _Work = Annotated[Path, typer.Option(help="for checkpoints, graphs and what is f
 _Output = Annotated[
     Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
 ]
+_Device = Annotated[Device, typer.Option(help="cuda: models and service on the first NVIDIA GPU")]
+_Precision = Annotated[
+    Precision | None, typer.Option(help="what is served [fp16 on a GPU, else the best]")
+]
 app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
@@ -50,6 +57,8 @@ def bench(
     fresh: _Fresh = False,
     work: _Work = WORK,
     output: _Output = _RESULTS,
+    device: _Device = "cpu",
+    precision: _Precision = None,
 ) -> None:
     """Measure the models alone, the service, the usual other servers, and how cost grows.
 
@@ -65,9 +74,12 @@ def bench(
     """
     stages = _chosen(only)
     plan = QUICK if quick else FULL
+    if device == "cuda":
+        plan, precision = on_gpu(plan), precision or "fp16"
+        stages = _on_gpu(stages, named=only != _ALL)
     progress = StageProgress({name: plan.minutes[name] for name in stages})
     try:
-        _run(stages, plan, fresh, work.absolute(), output / _today(quick), progress)
+        _run(stages, plan, fresh, work.absolute(), output / _today(quick), progress, precision)
     except KeyboardInterrupt:
         progress("Stopped. What is finished is kept: the same command goes on from there")
         raise typer.Exit(_INTERRUPTED) from None
@@ -81,6 +93,13 @@ def _chosen(only: str) -> list[str]:
     return [name for name in STAGES if name in named]
 
 
+def _on_gpu(stages: list[str], named: bool) -> list[str]:
+    """Return the stages that a GPU has; the others are of CPUs."""
+    if named and set(stages) - set(_GPU_STAGES):
+        raise typer.BadParameter(f"on a GPU there are {' and '.join(_GPU_STAGES)}")
+    return [name for name in stages if name in _GPU_STAGES]
+
+
 def _today(quick: bool) -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d") + ("-quick" if quick else "")
 
@@ -92,13 +111,17 @@ def _run(
     work: Path,
     folder: Path,
     progress: StageProgress,
+    precision: Precision | None,
 ) -> None:
     # Imported here because it takes torch: --help and wrong options are answered at once.
+    from benchmarks import devices
+
+    devices.check(plan.device)
     from benchmarks import whole_run
 
     progress("checkpoints, graphs and versions ...")
     threads = len(os.sched_getaffinity(0))
-    run = whole_run.start(work, plan, threads, fresh, progress)
+    run = whole_run.start(work, plan, threads, fresh, progress, precision)
     try:
         for name in stages:
             progress.begin(name)
@@ -109,10 +132,7 @@ def _run(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop: Callable[..., object] = signal.default_int_handler
-    # Also Ctrl-C: a shell starts what it puts into the background with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop_on_signals()
     try:
         app(prog_name="python -m benchmarks")
     except _FAILURES as error:

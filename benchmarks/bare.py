@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
 
+from benchmarks.devices import session
 from benchmarks.grpc_load import Asked
-from benchmarks.products import session_options
+from benchmarks.points import Device
 from benchmarks.rows import Row
 from benchmarks.sources import newest
 from ensemble.audio import decode
@@ -21,21 +21,24 @@ from export.parity import run
 class BareSessions:
     """ONNX sessions of a repository's newest versions, run one request at a time."""
 
-    def __init__(self, repository: Path, requests: Sequence[Asked], threads: int) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        requests: Sequence[Asked],
+        threads: int,
+        device: Device = "cpu",
+    ) -> None:
         """Load both graphs, tokenize and decode; none of that is timed.
 
         Args:
             repository: the one that the service serves.
             requests: what `per_second` runs.
             threads: of each session; they never run at the same time.
+            device: where they run.
         """
         folders = {branch: newest(branch, repository) for branch in get_args(Branch)}
         self._sessions = {
-            branch: onnxruntime.InferenceSession(
-                str(folder / "model.onnx"),
-                session_options(threads),
-                providers=["CPUExecutionProvider"],
-            )
+            branch: session(folder / "model.onnx", threads, device)
             for branch, folder in folders.items()
         }
         version = folders["text"].name

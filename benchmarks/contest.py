@@ -10,7 +10,7 @@ from transformers import AutoConfig
 
 from benchmarks import floors, variants
 from benchmarks.operations import work
-from benchmarks.points import COMPILED, Measured, Point
+from benchmarks.points import COMPILED, Device, Measured, Point
 from benchmarks.rounds import in_turn
 from benchmarks.rows import Row, Rows
 from benchmarks.sources import Models
@@ -35,6 +35,7 @@ class Plan:
     """Have torch.compile take part in batches, for which it compiles anew."""
     trial_s: float = floors.TRIAL_S
     """For each trial of what the machine can do at most."""
+    device: Device = "cpu"
 
 
 class Contest:
@@ -49,10 +50,10 @@ class Contest:
         self._config: Any = AutoConfig.from_pretrained(checkpoint.folder)
         self._rows = Rows(checkpoint.branch, checkpoint.folder)
         self._not_run: dict[str, str] = {}
-        self._variants = variants.make(models, plan.threads)
+        self._variants = variants.make(models, plan.threads, plan.device)
         self._differences = self._compare(_CHECKED[checkpoint.branch])
         say("measuring what the machine can do at most ...")
-        self._peaks = floors.measure(plan.threads, plan.trial_s)
+        self._peaks = floors.measure(plan.threads, plan.trial_s, plan.device)
 
     def measure(self, point: Point) -> Measured:
         """Time all variants at a point, in turn."""

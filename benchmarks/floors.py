@@ -19,7 +19,8 @@ import typer
 from transformers import AutoConfig
 
 from benchmarks.operations import Work, work
-from benchmarks.products import fp32_products, int8_products
+from benchmarks.points import Device
+from benchmarks.products import finished, fp32_products, int8_products, products_on
 from benchmarks.tables import markdown
 from ensemble.audio import SAMPLE_RATE_HZ
 
@@ -43,11 +44,17 @@ class Peaks:
     """Bytes per second from memory."""
 
 
-def measure(threads: int, trial_s: float = TRIAL_S) -> Peaks:
-    """Measure the peaks; takes about ten trials of `trial_s`.
+def measure(threads: int, trial_s: float = TRIAL_S, device: Device = "cpu") -> Peaks:
+    """Measure the peaks; takes about ten trials of `trial_s`. A GPU's are float32's and float16's.
 
     A machine that is busy with something else gives too low peaks, thus too high floors.
     """
+    if device != "cpu":
+        types = {"fp32": torch.float32, "fp16": torch.float16}
+        flops = {
+            name: best_rate(products_on(device, kind), trial_s) for name, kind in types.items()
+        }
+        return Peaks(threads, flops, best_rate(_reads(threads, _ARRAY_BYTES, device), trial_s))
     flops = {
         "fp32": best_rate(fp32_products(threads), trial_s),
         "int8": best_rate(int8_products(threads), trial_s),
@@ -80,12 +87,17 @@ def request_floor_s(text: Work, audio: Work, peaks: Peaks, precision: str) -> fl
     return floor_s(text, peaks, precision) + floor_s(audio, peaks, precision)
 
 
-def _reads(threads: int, array_bytes: int) -> dict[Callable[[], object], float]:
+def _reads(
+    threads: int, array_bytes: int, device: Device = "cpu"
+) -> dict[Callable[[], object], float]:
     """Return calls that read or copy a large array, and the bytes that each moves."""
     torch.set_num_threads(threads)
-    source = torch.ones(array_bytes // 4)
+    source = torch.ones(array_bytes // 4, device=device)
     target = torch.empty_like(source)
-    return {source.sum: array_bytes, lambda: target.copy_(source): 2 * array_bytes}
+    return {
+        finished(source.sum, device): array_bytes,
+        finished(lambda: target.copy_(source), device): 2 * array_bytes,
+    }
 
 
 def _shortest(call: Callable[[], object], trial_s: float) -> float:

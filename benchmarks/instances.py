@@ -69,7 +69,7 @@ def _render(repository: Path, copy: Path) -> None:
         for model in MODELS[branch]:
             source = repository / model / folder.name
             shutil.copytree(source, copy / model / folder.name, copy_function=_link)
-    render(copy, served, Settings.load())
+    render(copy, served, Settings.load(), gpu=False)
 
 
 def _link(source: str, target: str) -> None:

@@ -26,10 +26,15 @@ def machine() -> dict[str, str]:
 
 def _versions() -> Iterator[str]:
     for name in _LIBRARIES:
-        try:
-            yield f"{name} {version(name)}"
-        except PackageNotFoundError:
-            yield f"no {name}"
+        found = _version(name) or _version(f"{name}-gpu")  # ONNX Runtime's other wheel
+        yield f"{name} {found}" if found else f"no {name}"
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

@@ -36,6 +36,7 @@ _CLIENTS: int = Settings.model_fields["max_concurrent_requests"].default
 _CLIENT_LIMIT_S = 30.0
 _BUSY_S = 30.0
 _WARM_UP_S = 2.0
+_COLUMNS = ("promise", "measured", "holds")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def measure_overload(stack: Stack, seconds: float, say: Callable[[str], None]) -
     started_s = time.monotonic() + _WARM_UP_S
     outcomes = [one for one in uvloop.run(run()) if one.done >= started_s]
     answered = [o for o in outcomes if o.answered]
-    refused = [o for o in outcomes if o.status in (429, 503) and o.clean]
-    others = [f"{o.status} {o.what}" for o in outcomes if not o.answered and o not in refused]
+    refused = [o for o in outcomes if _refused(o)]
+    others = [f"{o.status} {o.what}" for o in outcomes if not (o.answered or _refused(o))]
     return Overload(
         capacity_per_s=capacity.per_second,
         capacity_p99_ms=capacity.p99_ms,
@@ -112,6 +113,10 @@ def measure_overload(stack: Stack, seconds: float, say: Callable[[str], None]) -
         others={what: others.count(what) for what in set(others)},
         memory_mb=memory,
     )
+
+
+def _refused(outcome: Outcome) -> bool:
+    return outcome.status in (429, 503) and outcome.clean
 
 
 def _p99_ms(outcomes: Sequence[Outcome]) -> float:
@@ -128,7 +133,7 @@ def _report(overload: Overload, cost: LogCost) -> str:
         ("p50 with the log less without, at most 3 ms", f"{slower_ms:.1f} ms",
          "yes" if slower_ms <= 3 else "no"),
     ]  # fmt: skip
-    return markdown(("promise", "measured", "holds"), [*overload.lines(), *log])
+    return markdown(_COLUMNS, [*overload.lines(), *log])
 
 
 def _main(
@@ -142,6 +147,7 @@ def _main(
     prepared = prepare(_PREPARED.absolute(), _say)
     with best_stack(prepared, _say, let_in=None) as stack:
         overload = measure_overload(stack, seconds, _say)
+        _say(markdown(_COLUMNS, overload.lines()))  # stands if what follows is interrupted
         cost = measure_log_cost(stack, prepared.state(BEST), rounds, _CLIENTS, _say)
     report = _report(overload, cost)
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")

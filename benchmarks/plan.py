@@ -1,10 +1,10 @@
 """How much a run measures: the full one, and a short one for trying."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.peers.environment import PEERS
-from benchmarks.points import Point, default_points
+from benchmarks.points import Device, Point, default_points
 from export.manifest import Branch
 
 
@@ -36,6 +36,7 @@ class Plan:
     """Of each of a round's two loops."""
     lengths_s: tuple[float, ...]
     clients: tuple[int, ...]
+    device: Device = "cpu"
 
 
 IN_FLIGHT = 8
@@ -79,3 +80,11 @@ QUICK = Plan(
     lengths_s=(1, 12),
     clients=(8,),
 )
+
+
+def on_gpu(plan: Plan) -> Plan:
+    """Return the plan for a GPU, which takes larger batches and more requests at a time."""
+    if plan is QUICK:
+        return replace(plan, device="cuda")
+    points = {branch: tuple(default_points(branch, thorough=True)) for branch in plan.points}
+    return replace(plan, device="cuda", points=points, levels=(1, 8, 32, 128))

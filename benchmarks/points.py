@@ -1,11 +1,14 @@
 """What is measured of the models alone, and what came out."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.rounds import Timing
 from export.manifest import Branch
 
+Device = Literal["cpu", "cuda"]
 EAGER, COMPILED, NAIVE = "PyTorch eager", "torch.compile", "ONNX Runtime, naive export"
+EAGER_FP16 = "PyTorch eager, fp16"
 OURS = "ours "
 """The variants' names; ours are followed by their precision."""
 _LENGTHS: dict[Branch, tuple[float, ...]] = {

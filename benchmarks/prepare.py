@@ -67,8 +67,10 @@ class Prepared:
         return {**weights, "served precision": served}
 
 
-def prepare(work: Path, say: Progress) -> Prepared:
+def prepare(work: Path, say: Progress, precision: Precision | None = None) -> Prepared:
     """Make what is missing, in minutes; a second call takes a second.
+
+    `precision` is of the second repository; without it, the best that may be served on a CPU.
 
     Raises:
         ExportError: a checkpoint cannot be exported.
@@ -79,7 +81,7 @@ def prepare(work: Path, say: Progress) -> Prepared:
     # Random weights decide on noise, so that int8 need not agree with fp32 on a label: its
     # speed is measured all the same. Of the published weights, what passes the gate is served.
     random = any(one.random for one in checkpoints.values())
-    best: Precision = "int8" if random else "auto"
+    best: Precision = precision or ("int8" if random else "auto")
     prepared = Prepared(work, checkpoints, naive, {PLAIN: "fp32", BEST: best})
     for name in prepared.precisions:
         _publish(prepared, name, say)
@@ -89,7 +91,7 @@ def prepare(work: Path, say: Progress) -> Prepared:
 def _publish(prepared: Prepared, name: str, say: Progress) -> None:
     """Publish both checkpoints, again if they or the code that exports them have changed."""
     stamp = prepared.state(name) / _STAMP
-    made_from = _made_from(prepared)
+    made_from = _made_from(prepared, name)
     if stamp.exists() and stamp.read_text() == made_from:
         return
     shutil.rmtree(prepared.state(name), ignore_errors=True)
@@ -108,8 +110,9 @@ def _publish(prepared: Prepared, name: str, say: Progress) -> None:
     stamp.write_text(made_from)
 
 
-def _made_from(prepared: Prepared) -> str:
+def _made_from(prepared: Prepared, name: str) -> str:
     revisions = {
         branch: origin("", one.folder, "local")[1] for branch, one in prepared.checkpoints.items()
     }
-    return fingerprints.digest({"code": fingerprints.of_code(["export"]), "weights": revisions})
+    code, precision = fingerprints.of_code(["export"]), prepared.precisions[name]
+    return fingerprints.digest({"code": code, "weights": revisions, "precision": precision})

@@ -1,6 +1,7 @@
 """Matrix products as the models contain them, each ready to be called and timed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ Products = dict[Callable[[], object], float]
 
 _SHAPES = ((32, 768, 3072), (256, 768, 3072), (1024, 3072, 768), (6400, 1536, 512))
 """Rows, inputs and outputs: into and out of a feed-forward, an early convolution of 4 s."""
+_LARGE = ((4096, 4096, 4096), (8192, 8192, 8192))
 _OPSET = 17
 _LARGEST_7_BITS = 63  # AVX2's products of 8-bit numbers saturate from 7-bit weights on
 
@@ -39,6 +41,27 @@ def int8_products(threads: int) -> Products:
         call = _onnx("MatMulInteger", left, weights, onnx.TensorProto.INT32, threads)
         products[call] = _flop(shape)
     return products
+
+
+def products_on(device: str, kind: torch.dtype) -> Products:
+    """Return products of a type through torch on a device; large ones show a GPU's peak."""
+    shapes = (*_SHAPES, *_LARGE) if device != "cpu" else _SHAPES
+    products: Products = {}
+    for shape in shapes:
+        left = torch.rand(shape[:2], device=device).to(kind)
+        right = torch.rand(shape[1:], device=device).to(kind)
+        products[finished(partial(torch.matmul, left, right), device)] = _flop(shape)
+    return products
+
+
+def finished(call: Callable[[], object], device: str) -> Callable[[], object]:
+    """Return a call that waits until the device is done, which a GPU's calls do not."""
+
+    def wait() -> None:
+        call()
+        torch.cuda.synchronize()
+
+    return call if device == "cpu" else wait
 
 
 def _flop(shape: tuple[int, ...]) -> float:

@@ -37,6 +37,8 @@ class Measurement:
     """Requests were sent at this rate, not so many kept in flight."""
     audio_s_per_s: float | None = None
     """Seconds of speech for each second, None without speech."""
+    gpu_busy: float | None = None
+    """Mean of what nvidia-smi said meanwhile, None without a GPU."""
 
 
 def table(measurements: Sequence[Measurement]) -> str:
@@ -82,6 +84,16 @@ def notes(facts: dict[str, Any]) -> list[str]:
         "varied by: the fastest of three windows less the slowest, by their mean",
         "rows per execution: how many requests a classifier took at a time, on average",
     ]
+
+
+def gpu_facts(measurements: Sequence[Measurement]) -> dict[str, str]:
+    """Return how busy the GPU was under each load that was put on one."""
+    return {
+        f"GPU busy, {one.model} over {one.protocol}, "
+        f"{one.concurrency or 'rate'} in flight": f"{one.gpu_busy:.0%}"
+        for one in measurements
+        if one.gpu_busy is not None
+    }
 
 
 def write(folder: Path, measurements: Sequence[Measurement], facts: dict[str, Any]) -> Path:

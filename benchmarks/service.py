@@ -1,6 +1,5 @@
 """`python -m benchmarks.service`: what the three ensembles do under load."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmarks.machines import machine
 from benchmarks.measurements import analysis
 from benchmarks.report import Measurement
 from benchmarks.server import Server, running_triton, starter_triton
+from benchmarks.stopping import stop_on_signals
 from serving.errors import ServingError
 
 ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
@@ -133,7 +133,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+    stop_on_signals()
     try:
         app()
     except (AnalyzerError, ServingError, InferenceServerException) as error:

@@ -1,14 +1,16 @@
 """The loads that a running service is put under: perf_analyzer on Triton, HTTP on the API."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from benchmarks import inputs
 from benchmarks.analyzer import Load, Protocol
+from benchmarks.devices import busy
 from benchmarks.finished import Finished
 from benchmarks.http_load import LoadResult, closed_loop
 from benchmarks.http_requests import MODALITIES, Modality, realistic_requests
-from benchmarks.measurements import analysis
+from benchmarks.measurements import Analysis, analysis
 from benchmarks.plan import IN_FLIGHT, Plan
 from benchmarks.report import Measurement
 from benchmarks.results import ApiLoad
@@ -77,7 +79,12 @@ class ServiceLoads:
                 how = f"rate-{number}" if each.rate_per_s else f"{each.concurrency}"
                 name = f"service-{protocol}-{each.model}-{how}"
                 self._say(_described(each, protocol))
-                yield self._finished.once(name, Measurement, partial(one.measure, each))
+                yield self._finished.once(name, Measurement, partial(self._measured, one, each))
+
+    def _measured(self, one: Analysis, each: Load) -> Measurement:
+        with busy(self._plan.device) as share:
+            measured = one.measure(each)
+        return replace(measured, gpu_busy=share())
 
     def _api(self, modality: Modality) -> ApiLoad:
         self._say(f"the API, {modality}, {IN_FLIGHT} in flight")

@@ -35,6 +35,6 @@ def _branch(
 ) -> Sequence[Measured]:
     repositories = [prepared.repository(name) for name in prepared.precisions]
     models = full_size_models(branch, published(branch, repositories), prepared.work, say)
-    how = contest.Plan(threads, plan.model_budget_s, trial_s=plan.trial_s)
+    how = contest.Plan(threads, plan.model_budget_s, trial_s=plan.trial_s, device=plan.device)
     kept = keep(models, how, finished.folder, fresh=False)
     return list(measure(models, plan.points[branch], how, kept, say))

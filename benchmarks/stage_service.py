@@ -5,6 +5,7 @@ from benchmarks.bare import BareSessions
 from benchmarks.finished import Finished
 from benchmarks.plan import Plan
 from benchmarks.prepare import BEST, Prepared
+from benchmarks.report import gpu_facts
 from benchmarks.results import Results, Whole
 from benchmarks.server import running_triton
 from benchmarks.service_loads import ServiceLoads
@@ -16,7 +17,7 @@ from export.hub_progress import Progress
 def run(prepared: Prepared, plan: Plan, finished: Finished, threads: int, say: Progress) -> Results:
     """Start the service once and measure everything of it that is not finished."""
     with best_stack(prepared, say) as stack:
-        bare = BareSessions(prepared.repository(BEST), requests_of(plan), threads)
+        bare = BareSessions(prepared.repository(BEST), requests_of(plan), threads, plan.device)
         return measure(stack, bare, plan, finished, say)
 
 
@@ -32,7 +33,7 @@ def measure(
     mixed = ratios.mixed_over_equal()
     memory = finished.once("service-memory", dict[str, float], stack.memory_mb)
     return Results(
-        facts=_facts(stack),
+        facts=_facts(stack) | gpu_facts(service),
         service=service,
         api=api,
         ratios=[over_triton, over_sessions, mixed],

@@ -1,9 +1,9 @@
 """The ways to run one classifier that are compared, all behind one call."""
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ import onnxruntime
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.points import COMPILED, EAGER, NAIVE, OURS
-from benchmarks.products import session_options
+from benchmarks import devices
+from benchmarks.points import COMPILED, EAGER, EAGER_FP16, NAIVE, OURS, Device
 from benchmarks.rows import Row
 from benchmarks.sources import Models
 from ensemble.audio import SAMPLE_RATE_HZ
@@ -36,27 +36,33 @@ class Variant:
     run: Run
 
 
-def make(models: Models, threads: int) -> list[Variant]:
+def make(models: Models, threads: int, device: Device = "cpu") -> list[Variant]:
     """Load all variants, PyTorch eager first; what compiles does so in its first run.
+
+    On a GPU PyTorch's float16 takes part as well.
 
     Raises:
         ExportError: the checkpoint cannot be loaded.
     """
     torch.set_num_threads(threads)
-    model = load_model(models.checkpoint)
+    model = load_model(models.checkpoint).to(device)
     pad = _padding(models.checkpoint, model)
     matrix = projection(models.checkpoint.labels)
     # Lengths vary: a compiled model that is bound to one of them would be of no use.
     compiled = torch.compile(model, dynamic=True)
     variants = [
-        Variant(EAGER, "fp32", _torch(model, pad, matrix)),
-        Variant(COMPILED, "fp32", _torch(compiled, pad, matrix)),
+        Variant(EAGER, "fp32", _torch(model, pad, matrix, device)),
+        Variant(COMPILED, "fp32", _torch(compiled, pad, matrix, device)),
     ]
+    if device != "cpu":
+        half = copy.deepcopy(model).half()
+        run = _torch(half, pad, matrix, device, torch.float16)
+        variants.append(Variant(EAGER_FP16, "fp16", run))
     if models.naive is not None:
-        naive = _session(models.naive, threads)
+        naive = devices.session(models.naive, threads, device)
         variants.append(Variant(NAIVE, "fp32", _onnx(naive, pad, matrix)))
     for precision, file in models.ours.items():
-        session = _session(file, threads)
+        session = devices.session(file, threads, device)
         variants.append(Variant(OURS + precision, precision, _ragged(session)))
     return variants
 
@@ -84,11 +90,21 @@ def _padded(rows: Sequence[Row], value: int) -> torch.Tensor:
     return padded
 
 
-def _torch(model: Any, pad: Padding, matrix: Probabilities) -> Run:
+def _torch(
+    model: Any,
+    pad: Padding,
+    matrix: Probabilities,
+    device: Device,
+    kind: torch.dtype = torch.float32,
+) -> Run:
     def run(rows: Sequence[Row]) -> Probabilities:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the compiler says to its authors
-            return _emotions(model(**pad(rows)).logits.numpy(), matrix)
+            inputs = {
+                name: tensor.to(device, kind if tensor.is_floating_point() else None)
+                for name, tensor in pad(rows).items()
+            }
+            return _emotions(model(**inputs).logits.float().cpu().numpy(), matrix)
 
     return run
 
@@ -113,9 +129,3 @@ def _emotions(logits: Probabilities, matrix: Probabilities) -> Probabilities:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Probabilities = powers / powers.sum(axis=-1, keepdims=True) @ matrix
     return probabilities
-
-
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        str(file), session_options(threads), providers=["CPUExecutionProvider"]
-    )

@@ -21,6 +21,7 @@ from benchmarks.prepare import Prepared, prepare
 from benchmarks.results import Results, merged, save
 from benchmarks.targets import targets
 from export.hub_progress import Progress
+from export.manifest import Precision
 
 Stage = Callable[[Prepared, Plan, Finished, int, Progress], Results]
 STAGES: Mapping[str, Stage] = {
@@ -65,7 +66,14 @@ class WholeRun:
         return results
 
 
-def start(work: Path, plan: Plan, threads: int, fresh: bool, say: Progress) -> WholeRun:
+def start(
+    work: Path,
+    plan: Plan,
+    threads: int,
+    fresh: bool,
+    say: Progress,
+    precision: Precision | None = None,
+) -> WholeRun:
     """Prepare a run, or take up the one of the same code, weights, machine and plan.
 
     Args:
@@ -74,8 +82,9 @@ def start(work: Path, plan: Plan, threads: int, fresh: bool, say: Progress) -> W
         threads: of each model; the cores that there are.
         fresh: forget what is finished.
         say: is told what takes longer than a moment.
+        precision: what is served; without, the best that may be on a CPU.
     """
-    prepared = prepare(work, say)
+    prepared = prepare(work, say, precision)
     fingerprint = fingerprints.of_run(prepared.digests(), plan)
     finished = Finished(work / "run", fingerprint, fresh=fresh)
     return WholeRun(prepared, plan, finished, threads, say)

@@ -2,10 +2,9 @@
 
 import asyncio
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from benchmarks.chaos import campaign, system, table
 from benchmarks.chaos.campaign import ChaosError
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import Result
+from benchmarks.stopping import stop_on_signals
 from serving.errors import ServingError
 
 _RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -73,10 +73,7 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop: Callable[..., object] = signal.default_int_handler
-    # Also Ctrl-C: a shell starts what it puts into the background with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop_on_signals()
     try:
         app(prog_name="python -m benchmarks.chaos")
     except (ChaosError, ServingError) as error:

@@ -9,11 +9,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForAudioClassification
 from transformers import AutoModelForSequenceClassification as AutoModelForText
 
-from benchmarks import floors
+from benchmarks import devices, floors
 from benchmarks.floors import CONFIGS, Peaks, floor_s, floors_s, request_floor_s
 from benchmarks.operations import Work, audio, text, work
+from benchmarks.products import products_on
 from export.checkpoint import read
 from export.loading import load_model
+from serving.errors import ServingError
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
 
 
@@ -86,3 +88,22 @@ def test_measured_peaks_are_those_of_a_machine() -> None:
     assert set(peaks.flops) == {"fp32", "int8"}
     assert all(1e8 < rate < 1e15 for rate in peaks.flops.values())
     assert 1e8 < peaks.bandwidth < 1e14
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_products_of_a_gpu_run_on_any_device(kind: torch.dtype) -> None:
+    products = products_on("cpu", kind)
+    assert all(flop > 1e8 for flop in products.values())
+    answer = min(products, key=lambda call: products[call])()
+    assert isinstance(answer, torch.Tensor)
+    assert answer.dtype == kind
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without a GPU lacks")
+def test_without_a_gpu_it_is_said_what_is_missing() -> None:
+    devices.check("cpu")
+    with pytest.raises(ServingError, match=r"finds no GPU: nvidia-smi must list one"):
+        devices.check("cuda")
+    with devices.busy("cpu") as share:
+        pass
+    assert share() is None
