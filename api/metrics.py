@@ -21,6 +21,7 @@ from api.schemas import Answer
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 1, 2, 3.5, 5, 10, 20, 30)
+_TRIED = {"canary": ("answered", "failed"), "shadow": ("answered", "failed", "dropped")}
 _WRITE_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _READY_TIMEOUT_S = 0.7
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -70,6 +71,10 @@ class Metrics:
         self._trials = Counter(
             f"{name}_trial_results", help_text, ("track", "outcome"), registry=new
         )
+        # From 0: a rate does not see a counter's first value.
+        for track, outcomes in _TRIED.items():
+            for outcome in outcomes:
+                self._trials.labels(track, outcome)
 
     def _init_log(self, name: str, new: CollectorRegistry) -> None:
         help_text = "One write of a batch of log rows"

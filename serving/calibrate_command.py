@@ -7,10 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from evaluation.calibrate import fitted
 from evaluation.errors import EvaluationError
 from evaluation.layouts import Layout, read
-from evaluation.onnx_files import OnnxFiles, version_folder
 from export import manifest as manifests
 from export.calibrated import calibrate_starter, check_tools, publish_calibrated
 from export.manifest import Branch
@@ -57,6 +55,8 @@ def calibrate(
         if starter is not None:
             target = Path(work)
             publish_starter(branch, target, starters=starter.absolute().parent)
+        from evaluation.onnx_files import version_folder  # slow to load: the others do without
+
         number = int(version_folder(target, branch, version).name)
         calibration = _fit(data, layout, branch, target, number, (dev, test), dry_run)
         if calibration is None:
@@ -82,6 +82,9 @@ def _fit(
     dry_run: bool,
 ) -> dict[str, Any] | None:
     """Say what fits the version best; return what its manifest is to hold, None on a dry run."""
+    from evaluation.calibrate import fitted
+    from evaluation.onnx_files import OnnxFiles, version_folder
+
     found = fitted(read(data, layout), branch, OnnxFiles(repository, {branch: version}), *splits)
     _console.print(f"{branch} version {version}: {found.summary}", markup=False)
     if found.fitted_on == found.judged:

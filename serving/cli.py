@@ -16,20 +16,10 @@ from export.publish import MODELS
 from export.run import DEFAULT_TOLERANCE, DEFAULTS, export_checkpoint
 from export.starter import publish_starter
 from serving.calibrate_command import calibrate
-from serving.choice import following, read_choice
-from serving.choosing import choose, kept_trial
 from serving.errors import ServingError
 from serving.evaluate_command import evaluate
-from serving.keys import check_keys
 from serving.models import cli as models_commands
-from serving.models.exclusive import swapping
-from serving.provision import install_export_tools
-from serving.repository import render
-from serving.run_folder import run_folder
 from serving.settings import Settings
-from serving.stack import check_ports, running, state_lock
-from serving.supervisor import stop_on_signals, supervise
-from serving.triton import has_gpu
 
 app = typer.Typer(
     name="neurosense",
@@ -72,24 +62,9 @@ def serve() -> None:
 
     - `NEUROSENSE_API_PORT=9080 NEUROSENSE_STATE_DIR=/tmp/two …` runs a second copy
     """
-    settings = Settings.load()
-    stop_on_signals()
-    try:
-        with state_lock(settings.state_dir), run_folder(settings.state_dir) as run_dir:
-            check_ports(settings)
-            check_keys(settings)
-            with swapping(settings.repository):
-                chosen = {branch: choose(branch, settings, _say) for branch in MODELS}
-                choices = {branch: choice for branch, (choice, _) in chosen.items()}
-                manifests = {branch: manifest for branch, (_, manifest) in chosen.items()}
-                trial = kept_trial(settings.repository, choices, _say)
-                render(settings.repository, manifests, settings, has_gpu(), choices, trial)
-            check_ports(settings)  # again: an export takes minutes
-            with running(settings, run_dir, _say) as servers:
-                _announce(settings, manifests)
-                supervise(servers, _say)
-    except KeyboardInterrupt:
-        _say("Stopped.")
+    from serving.serve import run_until_stopped  # loads all that the other commands do without
+
+    run_until_stopped()
 
 
 @app.command()
@@ -108,11 +83,15 @@ def export(
         Path | None, typer.Option(help="where to publish (default: the state folder's)")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(help="largest difference of a probability from PyTorch's")
+        float,
+        typer.Option(min=0, help="largest difference of a probability from PyTorch's"),
     ] = DEFAULT_TOLERANCE,
     precision: Annotated[
         Precision | None,
-        typer.Option(help="of the graph; auto is int8 if its answers agree (NEUROSENSE_PRECISION)"),
+        typer.Option(
+            help="of the graph; auto is int8 if its answers agree, fp16 is for GPUs "
+            "(NEUROSENSE_PRECISION)"
+        ),
     ] = None,
     starter: Annotated[
         bool, typer.Option("--starter", help="publish the shipped starter weights of both instead")
@@ -147,9 +126,7 @@ def export(
     if target == settings.repository:
         _say("neurosense serve serves what its settings name, unless another one was promoted")
     elif len(manifests) == len(MODELS):
-        choices = {name: following(read_choice(target, name), m) for name, m in manifests.items()}
-        trial = kept_trial(target, choices, _say)
-        render(target, manifests, settings, choices=choices, trial=trial)
+        _complete(target, manifests, settings)
         _say(f"{target} is complete: any Triton can serve it")
 
 
@@ -161,6 +138,8 @@ def _export(
     tolerance: float,
     precision: Precision,
 ) -> dict[Branch, Manifest]:
+    from serving.provision import install_export_tools
+
     install_export_tools(_say)
     wanted: dict[Branch, tuple[str, str | None]] = (
         dict(DEFAULTS) if source is None or branch is None else {branch: (source, revision)}
@@ -180,19 +159,15 @@ def _export(
     }
 
 
-def _announce(settings: Settings, manifests: dict[Branch, Manifest]) -> None:
-    _say("Ready.")
-    _console.print(f"  API    http://{settings.api_host}:{settings.api_port}  (/docs explains it)")
-    _console.print(f"  Page   http://{settings.ui_host}:{settings.ui_port}")
-    _console.print(
-        f"  Triton 127.0.0.1:{settings.triton_http_port} (HTTP), "
-        f"127.0.0.1:{settings.triton_grpc_port} (gRPC)"
-    )
-    for branch, manifest in manifests.items():
-        _console.print(
-            f"  {branch:6} {manifest.name} ({manifest.weights} weights, {manifest.precision})"
-        )
-    _console.print("Ctrl-C stops everything.")
+def _complete(target: Path, manifests: dict[Branch, Manifest], settings: Settings) -> None:
+    """Write the configurations that a folder of both branches lacks."""
+    from serving.choice import following, read_choice
+    from serving.choosing import kept_trial
+    from serving.repository import render
+
+    choices = {name: following(read_choice(target, name), m) for name, m in manifests.items()}
+    trial = kept_trial(target, choices, _say)
+    render(target, manifests, settings, choices=choices, trial=trial)
 
 
 def _say(message: str) -> None:

@@ -6,12 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evaluation.layouts import read
-from evaluation.onnx_files import OnnxFiles
-from evaluation.run import JSON_NAME, PAGE_NAME, Models
-from evaluation.run import evaluate as run_evaluation
-from evaluation.served import Served
-from evaluation.summary import lines
 from export.manifest import Branch
 from serving.evaluation_options import Data, Dev, LayoutOption, Repository, Test
 from serving.settings import Settings
@@ -64,14 +58,22 @@ def evaluate(
 
     - `neurosense evaluate calls.csv --onnx --text-version 2 --out v2 --against calls`
     """
+    # Loaded only here: the other commands start without it.
+    from evaluation import run
+    from evaluation.layouts import read
+    from evaluation.onnx_files import OnnxFiles
+    from evaluation.served import Served
+    from evaluation.summary import lines
+
     settings = Settings.load()
-    models: Models = Served(url or f"127.0.0.1:{settings.triton_grpc_port}", in_flight)
+    models: run.Models = Served(url or f"127.0.0.1:{settings.triton_grpc_port}", in_flight)
     if onnx:
         wanted: dict[Branch, int | None] = {"text": text_version, "audio": audio_version}
         models = OnnxFiles(repository or settings.repository, wanted)
     elif repository or text_version or audio_version:
         raise typer.BadParameter("--repository and versions belong to --onnx")
-    made = run_evaluation(read(data, layout), models, out, dev=dev, test=test, against=against)
+    made = run.evaluate(read(data, layout), models, out, dev=dev, test=test, against=against)
     for line in lines(made):
         _console.print(line, markup=False)
-    _console.print(f"{out / PAGE_NAME} has all of it, {out / JSON_NAME} for programs", markup=False)
+    page, data_file = out / run.PAGE_NAME, out / run.JSON_NAME
+    _console.print(f"{page} has all of it, {data_file} for programs", markup=False)

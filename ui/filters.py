@@ -18,6 +18,11 @@ _RANGES = {
     _BETWEEN: None,
 }
 _DEGRADED = {"true": "Degraded only", "false": "Whole only"}
+_TRACKS = {
+    "current": "Served versions",
+    "canary": "Canary",
+    "shadow": "Shadow, given to nobody",
+}
 _WIDTH_PX = 152  # two beside each other on a phone
 
 
@@ -29,7 +34,8 @@ def ask_filters(client: Client, now: datetime) -> Wanted:
         modality = _choice("Judged by", MODALITIES)
         version = _choice("Model version", _versions(client, Wanted(since, until)))
         degraded = _choice("Degraded", _DEGRADED)
-    return Wanted(since, until, emotion, modality, version, degraded)
+        track = _choice("On trial", _TRACKS)
+    return Wanted(since, until, emotion, modality, version, degraded, track)
 
 
 def _ask_time(now: datetime) -> tuple[datetime, datetime]:

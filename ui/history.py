@@ -22,6 +22,7 @@ class Wanted:
     modality: str | None = None
     model_version: str | None = None
     degraded: str | None = None
+    track: str | None = None
 
     @property
     def params(self) -> dict[str, str]:

@@ -9,10 +9,8 @@ from export.manifest import Branch
 from serving.errors import ServingError
 from serving.models import gate_options, options, reports
 from serving.models.exclusive import swapping
-from serving.models.golden import read, shipped
 from serving.models.swap import Repository
 from serving.models.verdict import Verdict
-from serving.models.verify import compare
 
 
 def verify(
@@ -126,6 +124,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _verdict(repository: Repository, branch: Branch, version: int, golden: Path | None) -> Verdict:
+    from serving.models.golden import read, shipped  # slow to load: only a verdict needs them
+    from serving.models.verify import compare
+
     cases = read(golden, branch) if golden else shipped(branch)
     options.tell(f"Asking both versions {len(cases)} times ...")
     served = repository.choice(branch).version

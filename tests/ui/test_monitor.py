@@ -61,11 +61,18 @@ def whole(stack: Stack, **params: str) -> dict[str, Any]:
     return found
 
 
-def test_it_shows_what_the_log_counts(asked: Stack, visit: Open) -> None:
+def test_it_is_reached_with_the_keyboard_and_shows_what_the_log_counts(
+    asked: Stack, visit: Open
+) -> None:
     visited = visit(asked.ui_url)
     page = visited.page
     found = whole(asked)
-    open_monitor(page)
+    page.get_by_role("tab", name="Try").focus()
+    page.keyboard.press("ArrowRight")  # Timeline
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Newest predictions")).to_be_visible()
     figure(page, "Predictions", f"{found['total']:,}")
     figure(page, "Degraded", f"{found['degraded']:,} (")
     joy = f"Joy: {found['emotions']['JOY']:,} ("
@@ -89,6 +96,9 @@ def test_filters_and_refresh(asked: Stack, visit: Open) -> None:
     else:
         expect(page.get_by_text("No predictions match.")).to_be_visible()
     choose(page, "Emotion", "All")
+    choose(page, "On trial", "Canary")
+    expect(page.get_by_text("No predictions match.")).to_be_visible()
+    choose(page, "On trial", "Served versions")
     degraded = whole(asked, degraded="true")["total"]
     figure(page, "Predictions", f"{degraded:,}")
     form: dict[str, Any] = {"data": {"text": "I am scared"}, "files": {"audio": b"nothing"}}
@@ -170,16 +180,7 @@ def nothing_wrong(page: Page) -> None:
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
-def test_the_tabs_are_reached_with_the_keyboard(asked: Stack, visit: Open) -> None:
-    page = visit(asked.ui_url).page
-    page.get_by_role("tab", name="Try").focus()
-    page.keyboard.press("ArrowRight")  # Timeline
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("heading", name="Newest predictions")).to_be_visible()
-
-
+@pytest.mark.slow
 def test_a_time_without_predictions_says_what_to_do(asked: Stack, visit: Open) -> None:
     page = visit(asked.ui_url).page
     open_monitor(page)
@@ -209,13 +210,6 @@ def test_a_log_without_its_database_says_what_to_do(visit: Open, tmp_path: Path)
         expect(alert).to_be_visible()
 
 
-def test_a_page_with_its_own_key_reads_a_locked_log(locked: Locked, visit: Open) -> None:
-    page = visit(locked.ui_url).page
-    open_monitor(page)
-    expect(page.get_by_text("The log as of")).to_be_visible()
-    expect(page.get_by_role("combobox", name="Model version")).to_be_visible()
-
-
 def test_a_key_without_the_scope_is_explained(locked: Locked, visit: Open, tmp_path: Path) -> None:
     variables = {
         "NEUROSENSE_API_URL": locked.api_url,
@@ -227,11 +221,3 @@ def test_a_key_without_the_scope_is_explained(locked: Locked, visit: Open, tmp_p
         open_monitor(page)
         alert = page.get_by_role("alert").filter(has_text="may not read the log")
         expect(alert).to_contain_text("--scope read")
-
-
-def test_without_monitor_there_is_no_tab(locked: Locked, visit: Open, tmp_path: Path) -> None:
-    variables = {"NEUROSENSE_API_URL": locked.api_url, "NEUROSENSE_UI_MONITOR": "false"}
-    with page_alone(tmp_path / "ui.log", **variables) as url:
-        page = visit(url).page
-        expect(page.get_by_role("button", name="Analyze")).to_be_visible()
-        expect(page.get_by_role("tab")).to_have_text(["Try", "Timeline"])
