@@ -4,9 +4,11 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 # Most tests wait for servers that start or break: three processes keep two cores busy.
 TEST_PROCESSES ?= 3
+# Hundreds of Pythons are started: without bytecode each would compile everything anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test slow lint format export bench chaos fuzz screenshots starters clean
+.PHONY: help serve test slow lint format export bench bench-gpu bench-gpu-folder chaos fuzz screenshots starters clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -15,10 +17,10 @@ serve: .venv/run  ## install, publish the models, start everything (API 8080, pa
 	@exec $(BIN)/neurosense serve
 
 test: .venv/dev  ## install, run the whole test suite
-	$(BIN)/pytest -W error -n $(TEST_PROCESSES)
+	$(PYTEST) -W error -n $(TEST_PROCESSES)
 
 slow: .venv/dev  ## the tests that `make test` leaves out: more themes, starts and swaps
-	$(BIN)/pytest -W error -m slow -n $(TEST_PROCESSES) --ignore=tests/api/test_promises.py
+	$(PYTEST) -W error -m slow -n $(TEST_PROCESSES) --ignore=tests/api/test_promises.py
 
 lint: .venv/dev  ## ruff, mypy --strict, and known vulnerabilities of what is served
 	$(BIN)/ruff check .
@@ -37,13 +39,20 @@ export: .venv/export  ## download, check and publish the two published checkpoin
 bench: .venv/bench  ## measure models, service, other servers and growth: about 15 minutes
 	$(BIN)/python -m benchmarks
 
+GPU_FOLDER ?= .neurosense/bench-gpu
+bench-gpu-folder: .venv/bench  ## put all that bench-gpu needs into GPU_FOLDER: several GB
+	sh benchmarks/gpu_folder.sh $(GPU_FOLDER)
+
+bench-gpu:  ## measure on an NVIDIA GPU, without a network, what that folder holds
+	sh $(GPU_FOLDER)/code/benchmarks/gpu_run.sh
+
 chaos: .venv/bench  ## break everything under load, then overload it: about 20 minutes
 	$(BIN)/python -m benchmarks.chaos
 	$(BIN)/python -m benchmarks.overload
 
 fuzz: .venv/dev  ## hostile input for long: COUNT=100000 mutated inputs, then the real API
 	$(BIN)/python -m tests.fuzz $(COUNT)
-	$(BIN)/pytest -W error -m slow tests/api/test_promises.py
+	$(PYTEST) -W error -m slow tests/api/test_promises.py
 
 screenshots: .venv/dev  ## take the README's pictures of the page, with a Chromium: about 3 minutes
 	$(BIN)/python -m tests.ui.screenshots

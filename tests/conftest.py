@@ -12,12 +12,17 @@ from pathlib import Path
 
 import httpx._transports.default
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from serving.ports import free_ports
 
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0
 _LONGEST = ("e2e", "ui", "chaos", "export")
+_SWAPPING = ("tests/e2e/test_models.py", "tests/e2e/test_models_on_trial.py")  # share `served`
+# torch's threads gain nothing from toys, and on a busy machine they wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
 httpx._transports.default.create_ssl_context = functools.cache(  # type: ignore[attr-defined]
     httpx.create_ssl_context
@@ -39,9 +44,26 @@ class Stack:
     pid: int
 
 
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # which says nothing of its types
+    """All tests of a file go to one process; the two files that swap versions count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "swapping" if file in _SWAPPING else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process works on one of them alone."""
     items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+
+
+# Tests that count rows: on a machine this busy, a second may pass before a database answers.
+PATIENT_LOG_S = "20"
 
 
 def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:
@@ -58,6 +80,7 @@ def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:
         **ports,
         "NEUROSENSE_WEIGHTS": "starter",
         "NEUROSENSE_STATE_DIR": str(state_dir),
+        "NEUROSENSE_LOG_TIMEOUT_S": PATIENT_LOG_S,
         **more,
     }
 

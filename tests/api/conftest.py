@@ -15,7 +15,7 @@ from api.settings import Settings
 from serving.postgres import Postgres
 from tests.api.fakes import FakeModels
 from tests.api.servers import MovingPostgres, blank_database, read_rows, serve
-from tests.conftest import Stack
+from tests.conftest import PATIENT_LOG_S, Stack
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +31,10 @@ def database_url(server_url: str) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _spool_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _log_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUROSENSE_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+        patch.setenv("NEUROSENSE_LOG_TIMEOUT_S", PATIENT_LOG_S)
         yield
 
 
@@ -97,7 +98,8 @@ def rows(shared: Shared) -> Callable[[], list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def moving_postgres() -> Iterator[MovingPostgres]:
+def moving_postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[MovingPostgres]:
+    monkeypatch.delenv("NEUROSENSE_LOG_TIMEOUT_S")  # it goes away: requests wait as long for it
     # A socket's path may have 107 characters at most: pytest's folders are too deep.
     with tempfile.TemporaryDirectory(prefix="neurosense-") as folder:
         Path(folder).chmod(0o755)

@@ -45,7 +45,9 @@ def test_an_offset_is_found(duration_s: float) -> None:
         assert found.confidence > 0.7
 
 
-@pytest.mark.parametrize("duration_s", [15, 30, 60, 120, 600])
+@pytest.mark.parametrize(
+    "duration_s", [15, 60, *(pytest.param(one, marks=pytest.mark.slow) for one in (30, 120, 600))]
+)
 def test_a_transcript_of_something_else_is_left(duration_s: float) -> None:
     rng = np.random.default_rng(2)
     corrected = 0

@@ -188,11 +188,13 @@ def test_without_the_database(moving_postgres: MovingPostgres, own_models: FakeM
 
 
 def test_what_may_still_be_spooled_is_not_said_to_be_unknown(
-    shared: Shared, client: httpx.Client
+    database_url: str, own_models: FakeModels
 ) -> None:
-    with psycopg.connect(shared.database_url) as connection:
-        connection.execute("LOCK TABLE emotion_logs IN SHARE MODE")
-        answer = client.post("/analyze/text", data={"text": "hm"}).json()
-    # The lock is gone, the row not there yet: either is right, but never "no such prediction".
-    assert client.delete(f"/predictions/{answer['id']}").status_code in (204, 503)
-    assert client.delete(f"/predictions/{uuid.uuid4()}").status_code in (404, 503)
+    settings = Settings(DATABASE_URL=database_url, log_timeout_s=0.5)
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("LOCK TABLE emotion_logs IN SHARE MODE")
+            answer = client.post("/analyze/text", data={"text": "hm"}).json()
+        # The lock is gone, the row not there yet: either is right, never "no such prediction".
+        assert client.delete(f"/predictions/{answer['id']}").status_code in (204, 503)
+        assert client.delete(f"/predictions/{uuid.uuid4()}").status_code in (404, 503)

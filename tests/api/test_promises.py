@@ -43,7 +43,7 @@ def test_with_models_that_know_one_answer(
     _, key = create(tmp_path / "keys.json", "tester", ["admin"])
     settings = Settings(DATABASE_URL=database_url, api_keys_file=tmp_path / "keys.json")
     with serve(create_app(settings, lambda _: own_models)) as client:
-        assert_keeps_its_promises(str(client.base_url), key, tmp_path, examples=40)
+        assert_keeps_its_promises(str(client.base_url), key, tmp_path, examples=12)
 
 
 def test_with_the_real_models(locked: Locked, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from ensemble.labels import EMOTIONS
 
 TEXTS = ["I love this!", "leave me alone", "The meeting was moved to Thursday.", "I am afraid"]
 WORKERS = 4
+PAUSE_S = 0.02
+"""Of each worker after an answer: what is tested is that requests meet a swap, not how many."""
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Load:
                 except Exception as error:  # noqa: BLE001  any failure counts
                     self.wrong.append(repr(error))
                 number += 1
+                self.stopped.wait(PAUSE_S)
 
     def _check(self, text: str, answer: Any) -> None:
         version = answer["models"]["text"]["version"]

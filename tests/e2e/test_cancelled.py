@@ -23,7 +23,7 @@ from serving.repository import render
 from serving.settings import Settings
 from tests.recordings import wav
 
-SECONDS = 8.0
+SECONDS = 4.0
 WORKERS = 24
 TEXTS = [f"I am {word} today.".encode() for word in ("glad", "furious", "afraid", "sad")]
 CLIPS = [wav(seconds) for seconds in (0.5, 1, 2, 4)]

@@ -95,6 +95,7 @@ def test_hub_checkpoints_come_once_and_then_need_no_hub(tmp_path: Path) -> None:
             NEUROSENSE_AUDIO_CHECKPOINT=names["audio"],
             HF_ENDPOINT=hub.url,
             HF_HOME=str(tmp_path / "cache"),
+            NEUROSENSE_PRECISION="fp32",  # the quicker export
         )
         first = start_serve(environment, tmp_path / "first.log")
         stop_serve(first)

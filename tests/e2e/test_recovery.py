@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,14 +18,18 @@ from tests.conftest import stack_environment, start_serve, stop_serve
 BACK_S = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
     """A `neurosense serve` of this module's own, to be broken."""
 
-    process: psutil.Process
+    started: "subprocess.Popen[bytes]"
     log: Path
     state_dir: Path
     environment: dict[str, str]
+
+    @property
+    def process(self) -> psutil.Process:
+        return psutil.Process(self.started.pid)
 
     def url(self, server: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'NEUROSENSE_{server}_PORT']}"
@@ -80,9 +85,12 @@ def wait_for(happened: Callable[[], bool]) -> None:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("recovery")
     environment = stack_environment(folder / "state")
-    process = start_serve(environment, folder / "log")
-    yield Running(psutil.Process(process.pid), folder / "log", folder / "state", environment)
-    stop_serve(process)
+    started = start_serve(environment, folder / "log")
+    running = Running(started, folder / "log", folder / "state", environment)
+    yield running
+    left = traces(running.state_dir)
+    stop_serve(running.started)
+    assert [path for path in left if path.exists()] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,25 +157,20 @@ def psycopg_answers(url: str) -> bool:
     return True
 
 
-def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
-    state_dir = tmp_path / "state"
-    environment = stack_environment(state_dir)
-    first = start_serve(environment, tmp_path / "first.log")
-    left = traces(state_dir)
+def test_what_a_killed_run_leaves_is_removed_by_the_next(running: Running) -> None:
+    wait_for(running.answers)
+    left = traces(running.state_dir)
     [stub, *_] = [
         child
-        for child in psutil.Process(first.pid).children(recursive=True)
+        for child in running.process.children(recursive=True)
         if "triton_python_b" in child.name()
     ]
     os.kill(stub.pid, signal.SIGSTOP)  # one that does not end by itself
-    first.kill()
-    first.wait()
+    running.started.kill()
+    running.started.wait()
     assert any(path.exists() for path in left)
-    second = start_serve(environment, tmp_path / "second.log")
+    running.started = start_serve(running.environment, running.log)
     assert not still_runs(stub)
-    assert [path for path in left if path.exists()] == []
-    left = traces(state_dir)
-    stop_serve(second)
     assert [path for path in left if path.exists()] == []
 
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from export.manifest import sha256
+from export.starter import publish_starter
 from tests.conftest import Stack, stack_environment, start_serve, stop_serve
 from tests.recordings import wav
 from tests.serving.test_cli import run
@@ -78,7 +79,9 @@ def test_a_part_that_dies_while_starting_is_shown(tmp_path: Path) -> None:
 
 def test_a_database_that_is_away_is_said_and_costs_no_answer(tmp_path: Path) -> None:
     environment = stack_environment(
-        tmp_path, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none"
+        tmp_path,
+        DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none",
+        NEUROSENSE_LOG_TIMEOUT_S="1",
     )
     process = start_serve(environment, tmp_path / "log")
     said = (tmp_path / "log").read_text()
@@ -93,7 +96,7 @@ def test_a_database_that_is_away_is_said_and_costs_no_answer(tmp_path: Path) -> 
 
 def test_a_branch_that_cannot_be_loaded_leaves_the_other(tmp_path: Path) -> None:
     environment = stack_environment(tmp_path)
-    stop_serve(start_serve(environment, tmp_path / "log"))
+    publish_starter("audio", tmp_path / "model_repository")
     [graph] = (tmp_path / "model_repository").glob("audio_classifier/1/*.onnx")
     manifest, before = graph.with_name("manifest.json"), sha256(graph)
     graph.write_bytes(graph.read_bytes()[:1000])

@@ -64,8 +64,11 @@ def card(page: Page, title: str) -> None:
 
 
 def test_a_sentence_is_joy_and_the_starter_weights_are_announced(stack: Stack, visit: Open) -> None:
-    visited = visit(stack.ui_url)
+    visited = visit("about:blank")
     page = visited.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(stack.ui_url)
     expect(
         page.get_by_role("alert").filter(has_text="Starter weights are answering")
     ).to_be_visible()
@@ -78,9 +81,12 @@ def test_a_sentence_is_joy_and_the_starter_weights_are_announced(stack: Stack, v
     expect(page.get_by_text("starter weights", exact=True)).to_be_visible()
     expect(page.get_by_text("Answered in")).to_be_visible()
     assert visited.errors == []
+    assert asked
+    other_hosts = [u for u in asked if not u.startswith((stack.ui_url, "data:", "blob:"))]
+    assert other_hosts == []
 
 
-def test_a_clip_and_a_sentence_show_both_branches(
+def test_a_clip_and_a_sentence_show_both_branches_and_the_slider_weighs_them(
     stack: Stack, visit: Open, tmp_path: Path
 ) -> None:
     visited = visit(stack.ui_url)
@@ -97,15 +103,7 @@ def test_a_clip_and_a_sentence_show_both_branches(
     page.get_by_text("The same figures as a table").click()
     expect(page.get_by_role("table")).to_contain_text("not covered")
     assert visited.errors == []
-
-
-def test_the_slider_sets_the_weight(stack: Stack, visit: Open, tmp_path: Path) -> None:
-    page = visit(stack.ui_url).page
-    upload(page, write_clip(tmp_path / "tone.wav"))
-    type_sentence(page, "I love this!")
-    analyze(page)
-    expect(page.get_by_text("55% words and 45% voice")).to_be_visible()
-    page.get_by_role("slider", name="How much the words count").press("End")
+    slider.press("End")
     analyze(page)
     expect(page.get_by_text("100% words and 0% voice")).to_be_visible()
 
@@ -142,33 +140,21 @@ def test_the_curl_shown_gives_the_same_answer(stack: Stack, visit: Open, tmp_pat
     )
 
 
-def test_a_broken_recording_beside_a_sentence_is_explained(
+def test_nothing_and_a_broken_recording_are_explained(
     stack: Stack, visit: Open, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.wav").write_text("this is no recording")
     page = visit(stack.ui_url).page
-    upload(page, tmp_path / "notes.wav")
-    type_sentence(page, "I love this!")
     analyze(page)
-    expect(page.get_by_text("The recording was left out")).to_be_visible()
-    expect(page.get_by_text("Judged by the words alone")).to_be_visible()
-
-
-def test_a_broken_recording_alone_is_an_error_in_words(
-    stack: Stack, visit: Open, tmp_path: Path
-) -> None:
-    (tmp_path / "notes.wav").write_text("this is no recording")
-    page = visit(stack.ui_url).page
+    expect(page.get_by_text("Type a sentence or add a recording first")).to_be_visible()
     upload(page, tmp_path / "notes.wav")
     analyze(page)
     error = page.get_by_role("alert").filter(has_text="cannot be read")
     expect(error).to_contain_text("press Analyze again")
-
-
-def test_nothing_given_is_asked_for(stack: Stack, visit: Open) -> None:
-    page = visit(stack.ui_url).page
+    type_sentence(page, "I love this!")
     analyze(page)
-    expect(page.get_by_text("Type a sentence or add a recording first")).to_be_visible()
+    expect(page.get_by_text("The recording was left out")).to_be_visible()
+    expect(page.get_by_text("Judged by the words alone")).to_be_visible()
 
 
 def test_what_is_typed_is_shown_as_typed(stack: Stack, visit: Open) -> None:
@@ -176,15 +162,3 @@ def test_what_is_typed_is_shown_as_typed(stack: Stack, visit: Open) -> None:
     type_sentence(page, "<b>bold</b> *star* [link](x) $x$ :smile:")
     analyze(page)
     expect(page.get_by_text("“<b>bold</b> *star* [link](x) $x$ :smile:”")).to_be_visible()
-
-
-def test_the_page_asks_no_other_host(stack: Stack, visit: Open) -> None:
-    visited = visit("about:blank")
-    asked: list[str] = []
-    visited.page.on("request", lambda request: asked.append(request.url))
-    visited.page.goto(stack.ui_url)
-    type_sentence(visited.page, "I love this!")
-    analyze(visited.page)
-    card(visited.page, "Words")
-    assert asked
-    assert [url for url in asked if not url.startswith((stack.ui_url, "data:", "blob:"))] == []

@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import expect
 
 from serving.ports import free_ports
+from tests.recordings import wav
 from tests.ui.conftest import Visit
+from tests.ui.test_timeline import make, open_timeline
 
 PROJECT = Path(__file__).resolve().parents[2]
 _START_TIMEOUT_S = 60.0
@@ -56,8 +58,10 @@ def test_a_service_that_is_away_is_said_with_what_to_do(
 ) -> None:
     (closed,) = free_ports(1)
     address = f"http://127.0.0.1:{closed}"
-    with page_alone(tmp_path / "ui.log", NEUROSENSE_API_URL=address) as url:
+    variables = {"NEUROSENSE_API_URL": address, "NEUROSENSE_UI_MONITOR": "false"}
+    with page_alone(tmp_path / "ui.log", **variables) as url:
         page = visit(url).page
+        expect(page.get_by_role("tab")).to_have_text(["Try", "Timeline"])
         alerts = page.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
         expect(alerts).to_have_count(1)
         expect(alerts.first).to_contain_text("NEUROSENSE_API_URL")
@@ -66,6 +70,16 @@ def test_a_service_that_is_away_is_said_with_what_to_do(
         page.get_by_label("Words: type a sentence").fill("I love this!")
         page.get_by_role("button", name="Analyze").click()
         expect(alerts).to_have_count(2)
+        panel = open_timeline(page)
+        make(panel, recording(tmp_path))
+        alert = panel.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
+        expect(alert).to_contain_text("make serve")
+
+
+def recording(folder: Path) -> Path:
+    path = folder / "tone.wav"
+    path.write_bytes(wav())
+    return path
 
 
 def test_a_wrong_setting_is_named(visit: Callable[[str], Visit], tmp_path: Path) -> None:

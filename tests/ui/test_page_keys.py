@@ -9,7 +9,7 @@ from tests.conftest import Locked
 from tests.ui.conftest import Visit
 
 
-def test_the_page_works_by_itself_and_its_curl_asks_for_a_key(
+def test_the_page_works_by_itself_reads_the_log_and_its_curl_asks_for_a_key(
     locked: Locked, visit: Callable[[str], Visit]
 ) -> None:
     page = visit(locked.ui_url).page
@@ -22,3 +22,6 @@ def test_the_page_works_by_itself_and_its_curl_asks_for_a_key(
     children = psutil.Process(locked.pid).children(recursive=True)
     [page_key] = {key for one in children if (key := one.environ().get("NEUROSENSE_PAGE_KEY"))}
     assert page_key not in page.content()
+    page.get_by_role("tab", name="Monitor").click()
+    expect(page.get_by_text("The log as of")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Model version")).to_be_visible()

@@ -16,11 +16,9 @@ import webvtt
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from serving.ports import free_ports
 from tests.api.long_recordings import Said, as_srt, as_vtt, flac, long_recording, shifted
 from tests.conftest import Stack
 from tests.ui.conftest import Visit
-from tests.ui.test_page_alone import page_alone
 
 Open = Callable[[str], Visit]
 
@@ -255,6 +253,7 @@ def test_other_tabs_can_be_used_until_it_is_stopped(
     assert_cancelled(stack)
 
 
+@pytest.mark.slow
 def test_leaving_the_page_cancels_the_rest(
     stack: Stack, visit: Open, much: tuple[Path, Path]
 ) -> None:
@@ -312,16 +311,3 @@ def violations(page: Page) -> list[Any]:
     )
     broken = found.response["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in broken]
-
-
-def test_a_service_that_is_away_is_said(visit: Open, tmp_path: Path, recording: Path) -> None:
-    (closed,) = free_ports(1)
-    address = f"http://127.0.0.1:{closed}"
-    variables = {"NEUROSENSE_API_URL": address, "NEUROSENSE_UI_MONITOR": "false"}
-    with page_alone(tmp_path / "ui.log", **variables) as url:
-        page = visit(url).page
-        expect(page.get_by_role("tab")).to_have_text(["Try", "Timeline"])
-        panel = open_timeline(page)
-        make(panel, recording)
-        alert = panel.get_by_role("alert").filter(has_text=f"at {address} can't be reached")
-        expect(alert).to_contain_text("make serve")
