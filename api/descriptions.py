@@ -6,7 +6,6 @@ candidate says there, too, what trial it is for.
 """
 
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,6 @@ from api.trial import Trial
 from ensemble.labels import EMOTIONS
 
 BRANCHES: tuple[Branch, ...] = ("text", "audio")
-
-_LIFE_S = 5.0
-"""A Triton that was restarted may serve other weights under an old version number."""
 
 
 @dataclass(frozen=True)
@@ -67,28 +63,3 @@ def _parsed(text: str) -> Description:
         raise UnavailableError("model_failed", "Triton's config lacks what serves") from None
     model = ModelInfo.model_validate(parameter.model_dump())
     return Description(model, frozenset(parameter.coverage) & frozenset(EMOTIONS))
-
-
-class DescriptionCache:
-    """Descriptions by (ensemble, version), each fresh for a few seconds."""
-
-    def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], tuple[float, dict[Branch, Description]]] = {}
-
-    def get(self, model: str, version: str) -> dict[Branch, Description] | None:
-        """Return the description if it is fresh."""
-        expires_s, described = self._entries.get((model, version), (0.0, {}))
-        return described if time.monotonic() < expires_s else None
-
-    def last(self, model: str, version: str) -> dict[Branch, Description] | None:
-        """Return what was known last of a version that cannot be asked for any more."""
-        _, described = self._entries.get((model, version), (0.0, None))
-        return described
-
-    def put(self, model: str, version: str, described: dict[Branch, Description]) -> None:
-        """Keep a description."""
-        self._entries[model, version] = (time.monotonic() + _LIFE_S, described)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()

@@ -10,6 +10,9 @@ from api.errors import ApiError, InputError, ModelTimeoutError, TooLargeError, U
 
 logger = logging.getLogger("neurosense.api")
 
+NOT_THERE = "model_unavailable"
+"""The code of a Triton, a model or a version that is not there."""
+
 # Steps put the code of an input's fault in front; Triton puts the ensemble's name before that.
 _INPUT_FAULT = re.compile(r"\[((?:text|audio)_[a-z_]+)\] (.*)", re.DOTALL)
 
@@ -27,7 +30,7 @@ def translated(error: InferenceServerException) -> ApiError:
     if "timeout expired" in message:  # in a queue of Triton's
         return timed_out()
     if error.status() in ("StatusCode.UNAVAILABLE", "StatusCode.NOT_FOUND"):
-        return UnavailableError("model_unavailable", "the model is not available at the moment")
+        return UnavailableError(NOT_THERE, "the model is not available at the moment")
     logger.warning("Triton: %s %s", error.status(), message)
     return UnavailableError("model_failed", "the model failed")
 

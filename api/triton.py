@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tritonclient.grpc import InferInput, InferResult
+from tritonclient.grpc import InferResult
 
 from api.calls import Calls
-from api.descriptions import BRANCHES, Description, DescriptionCache, parse, parse_trial
+from api.descriptions import BRANCHES, Description, parse, parse_trial
 from api.errors import UnavailableError
+from api.faults import NOT_THERE
 from api.models import Branch, BranchResult, FusedResult
 from api.schemas import ModelInfo
 from api.tensors import from_bytes, to_input, to_scores, truncated_tokens
@@ -25,6 +26,9 @@ _CANDIDATE = "_candidate"
 _ANSWERS = 3
 """How often a request is answered at most, by versions that are replaced before they are known."""
 
+_PAUSES_S = (0.0, 0.0, 0.01, 0.02, 0.05, 0.1)
+"""After each time that a replica did not know the version that another one had answered by."""
+
 _Inputs = Mapping[str, npt.NDArray[Any]]
 _Described = dict[Branch, Description]
 
@@ -35,7 +39,8 @@ class Ensembles:
     def __init__(self, calls: Calls, suffix: str = "") -> None:
         self._calls = calls
         self._suffix = suffix
-        self._cache = DescriptionCache()
+        self._known: dict[tuple[str, str], _Described] = {}
+        """By ensemble and version, whose number stands for the same weights everywhere."""
 
     async def text(self, text: bytes, timeout_s: float) -> BranchResult:
         """Classify a sentence, UTF-8."""
@@ -75,38 +80,34 @@ class Ensembles:
         deadline_s = time.monotonic() + timeout_s
         tensors = [to_input(name, array) for name, array in inputs.items()]
         for _ in range(_ANSWERS - 1):
-            result = await self._answer(model, tensors, deadline_s)
+            result = await self._calls.infer(model, tensors, deadline_s - time.monotonic())
             try:
                 return result, await self._description_of(model, result, deadline_s)
-            except UnavailableError:
-                continue  # that version was replaced the moment it had answered: its successor does
-        result = await self._answer(model, tensors, deadline_s)
+            except UnavailableError as error:
+                if error.code != NOT_THERE:
+                    raise
+                # It was replaced everywhere the moment it had answered: its successor does.
+        result = await self._calls.infer(model, tensors, deadline_s - time.monotonic())
         return result, await self._description_of(model, result, deadline_s)
-
-    async def _answer(
-        self, model: str, tensors: list[InferInput], deadline_s: float
-    ) -> InferResult:
-        try:
-            return await self._calls.infer(model, tensors, deadline_s - time.monotonic())
-        except UnavailableError as error:
-            if error.code == "model_unavailable":
-                self._cache.clear()  # what comes back may be another Triton
-            raise
 
     async def _description_of(
         self, model: str, result: InferResult, deadline_s: float
     ) -> _Described:
         version = result.get_response().model_version
-        described = self._cache.get(model, version)
-        if described is None:
+        if (model, version) not in self._known:
+            self._known[model, version] = await self._asked_for(model, version, deadline_s)
+        return self._known[model, version]
+
+    async def _asked_for(self, model: str, version: str, deadline_s: float) -> _Described:
+        """Ask who answers next, and then others: while replicas are swapped, not all have it."""
+        for pause_s in _PAUSES_S:
             try:
-                described = await self._describe(model, version, deadline_s - time.monotonic())
-            except UnavailableError:
-                if (known := self._cache.last(model, version)) is None:
+                return await self._describe(model, version, deadline_s - time.monotonic())
+            except UnavailableError as error:
+                if error.code != NOT_THERE:
                     raise
-                return known  # it was replaced since it answered
-            self._cache.put(model, version, described)
-        return described
+            await asyncio.sleep(pause_s)
+        return await self._describe(model, version, deadline_s - time.monotonic())
 
     async def _describe(self, model: str, version: str, timeout_s: float) -> _Described:
         return parse(await self._calls.config(model, version, timeout_s))

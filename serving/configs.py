@@ -1,19 +1,23 @@
 """The config.pbtxt files of a served repository, each written whole or not at all."""
 
+import hashlib
 import json
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from export.versions import sync, versions
+from export.manifest import Branch
+from export.versions import sync
 
 FILE_NAME = "config.pbtxt"
 _ENSEMBLE = "ensemble"
 _STEPS = "steps.json"
-"""All that an ensemble's version folder holds: the versions of the steps that it calls."""
+"""All that an ensemble's version folder holds: the steps that it calls, and whose weights."""
+
+_NUMBER_BYTES = 6
+"""Of a hash: a version is an int64 to Triton, and to programs that know none above 2^53."""
 
 
 def read_config(path: Path) -> Any:
@@ -21,20 +25,16 @@ def read_config(path: Path) -> Any:
     return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
 
 
-def write_config(model: Path, config: Any, numbered_in: Path | None = None) -> None:
+def write_config(model: Path, config: Any) -> None:
     """Put a config into a model's folder, and onto the disk, by one rename.
 
-    An ensemble's version number stands for the versions of its steps: Triton puts it on every
-    answer, which so tells the steps that it came from, also while versions are swapped. What
-    `numbered_in`, another folder, knows a number for gets that one.
+    An ensemble's version number stands for its steps and for the weights in them: Triton puts it
+    on every answer, which so tells what gave it, also while versions are swapped. It is made of
+    what it stands for, so that it means the same in every repository.
     """
     model.mkdir(parents=True, exist_ok=True)
     if config.platform == _ENSEMBLE:
-        known = numbered_in or model
-        number = str(_number(known, config))
-        if known != model:
-            shutil.copytree(known / number, model / number, dirs_exist_ok=True)
-        config.version_policy.specific.versions[:] = [int(number)]
+        config.version_policy.specific.versions[:] = [_numbered(model, config)]
     partial = model / f".{FILE_NAME}"
     partial.write_text(text_format.MessageToString(config))
     sync(partial)
@@ -42,21 +42,23 @@ def write_config(model: Path, config: Any, numbered_in: Path | None = None) -> N
     sync(model)
 
 
-def _number(model: Path, config: Any) -> int:
-    """Return the number that stands for an ensemble's steps, a new one for new steps."""
-    steps = {step.model_name: step.model_version for step in config.ensemble_scheduling.step}
-    content = json.dumps(steps, indent=2) + "\n"
-    known = [n for n in versions(model) if _content(model / str(n)) == content]
-    number = known[0] if known else 1 + max(versions(model), default=0)
-    if not known:
-        folder = model / str(number)
-        folder.mkdir()
-        partial = folder / f".{_STEPS}"
-        partial.write_text(content)
-        partial.replace(folder / _STEPS)
+def _numbered(model: Path, config: Any) -> int:
+    """Return the number of an ensemble's version, whose folder is there then."""
+    content = json.dumps(_answering(config), indent=2) + "\n"
+    number = int.from_bytes(hashlib.sha256(content.encode()).digest()[:_NUMBER_BYTES])
+    folder = model / str(number)
+    folder.mkdir(exist_ok=True)
+    partial = folder / f".{_STEPS}"
+    partial.write_text(content)
+    partial.replace(folder / _STEPS)
     return number
 
 
-def _content(folder: Path) -> str:
-    file = folder / _STEPS
-    return file.read_text() if file.exists() else ""
+def _answering(config: Any) -> dict[str, Any]:
+    steps = {step.model_name: step.model_version for step in config.ensemble_scheduling.step}
+    weights = {
+        branch: json.loads(config.parameters[branch].string_value)
+        for branch in get_args(Branch)
+        if branch in config.parameters
+    }
+    return {"steps": steps, "weights": weights}

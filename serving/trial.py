@@ -129,14 +129,14 @@ def _manifest(repository: Path, trial: Trial) -> Manifest:
 def _write(repository: Path, name: str, config: Any) -> None:
     served, folder = _served(repository, name), repository / name
     if folder.is_dir():
-        write_config(folder, config, numbered_in=served)
+        write_config(folder, config)
         return
     made = served / ".made"  # Triton takes no notice of it there
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     for labels in served.glob("*.txt"):
         shutil.copy(labels, made)
-    write_config(made, config, numbered_in=served)
+    write_config(made, config)
     made.rename(folder)
     sync(repository)
 

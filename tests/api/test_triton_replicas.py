@@ -1,6 +1,7 @@
 """Several Tritons behind one address: each has its turn, and one that is away is passed over."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from api.errors import ModelTimeoutError, UnavailableError
 from api.triton import Triton
 from benchmarks.chaos.proxy import Proxy
 from serving.ports import free_ports
-from tests.api.triton_double import Servicer, start
+from tests.api.triton_double import TEXT, Servicer, start
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "going away")
 
@@ -67,6 +68,25 @@ def test_replicas_share_the_calls_and_one_that_is_cut_off_costs_none() -> None:
     assert 10 <= share <= 30
     assert len(one.requests) == share
     assert len(two.requests) == other + 20
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 16])
+def test_a_version_that_one_replica_has_already_is_named_right(in_flight: int) -> None:
+    """Who answers next is mostly not who answered: it does not know that version yet."""
+    one, two = Servicer(), Servicer()
+
+    async def run() -> set[str]:
+        async with replicas(one, two) as (triton, _):
+            await ask(triton, 8, in_turn=True)
+            one.version = "2"
+            one.parameters["text"] = json.dumps(TEXT | {"version": "4"})
+            named: list[str] = []
+            for _ in range(32 // in_flight):
+                asked = [triton.text(b"x", 10) for _ in range(in_flight)]
+                named += [answer.model.version for answer in await asyncio.gather(*asked)]
+            return set(named)
+
+    assert asyncio.run(run()) == {"3", "4"}
 
 
 @pytest.mark.parametrize("size", [10, 2**24], ids=["short", "16 MiB"])

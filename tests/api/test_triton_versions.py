@@ -47,32 +47,9 @@ def test_a_version_replaced_while_it_answers() -> None:
         assert (await triton.text(b"x", 5)).model.version == "3"
 
     with_triton(servicer, check)
-    assert servicer.configs_asked == [("emotion_text", "gone"), ("emotion_text", "1")]
+    assert set(servicer.configs_asked[:-1]) == {("emotion_text", "gone")}
+    assert servicer.configs_asked[-1] == ("emotion_text", "1")
     assert len(servicer.requests) == 2
-
-
-class Replacing(Servicer):
-    """Forgets the config of a version once it was asked for: another one has taken its place."""
-
-    async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        if self.configs_asked:
-            self.configs_asked.append((request.name, request.version))
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no such version")
-        return await super().ModelConfig(request, context)
-
-
-def test_a_version_that_was_known_is_named_although_it_is_gone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("api.descriptions._LIFE_S", 0.0)
-    servicer = Replacing()
-
-    async def check(triton: Triton) -> None:
-        for _ in range(2):
-            assert (await triton.text(b"x", 5)).model.version == "3"
-        assert len(servicer.requests) == len(servicer.configs_asked) == 2
-
-    with_triton(servicer, check)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"text": "not json"}, {"text": '{"name": "x"}'}])
@@ -103,6 +80,7 @@ def test_restart() -> None:
         with pytest.raises(UnavailableError):
             await triton.text(b"x", 5)
         second = Servicer()
+        second.version = "of other weights"
         second.parameters["text"] = json.dumps(TEXT | {"version": "9"})
         server = await start(second, port)
         assert (await _until_it_answers(triton)) == "9"

@@ -3,16 +3,23 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
 from ensemble.labels import EMOTIONS
+from export.calibrated import publish_calibrated
 from export.publish import MODELS
 from export.starter import publish_starter
+from serving.models.exclusive import swapping
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
+from serving.models.triton import SwappedTriton
 from serving.ports import free_ports
 from serving.postgres import Postgres
 from serving.repository import render
@@ -49,6 +56,7 @@ class Cluster:
     """One API, and the Tritons that its name for them stands for."""
 
     api: httpx.Client
+    folder: Path
     database_url: str
     names: NameServer
     replicas: list[Replica]
@@ -71,6 +79,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     root = tmp_path_factory.mktemp("cluster")
     folder = root / "models"
     render(folder, {branch: publish_starter(branch, folder) for branch in MODELS}, Settings())
+    assert publish_calibrated(folder, "text", 1, {"temperature": 3.0}).version == 2
     http, grpc, metrics = free_ports(3)
     replicas = [
         Replica(
@@ -94,7 +103,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             "NEUROSENSE_LOG_TIMEOUT_S": PATIENT_LOG_S,
         }
         api = stack.enter_context(api_process(url, root / "api.log", module="api", **settings))
-        yield Cluster(api.client, url, names, replicas, stack)
+        yield Cluster(api.client, folder, url, names, replicas, stack)
 
 
 def scores(api: httpx.Client, text: str) -> list[float]:
@@ -118,8 +127,38 @@ def all_go_on(running: Load, *replicas: Replica, more: int = 12) -> None:
     assert running.wrong == []
 
 
+@contextmanager
+def swapped(cluster: Cluster, *replicas: Replica) -> Iterator[Repository]:
+    """The repository that these replicas share."""
+    with ExitStack() as stack:
+        tritons = [
+            stack.enter_context(SwappedTriton(one.grpc_url, one.control_key)) for one in replicas
+        ]
+        with swapping(cluster.folder):
+            yield Repository(cluster.folder, tritons, synchronizer(None), print)
+
+
+def test_both_are_swapped_and_no_answer_fails_or_names_another_version(cluster: Cluster) -> None:
+    """One after the other: meanwhile each answers by a version that the other does not know."""
+    expected = {("1", text): scores(cluster.api, text) for text in TEXTS}
+    with swapped(cluster, *cluster.replicas[:2]) as repository:
+        repository.swap("text", 2)
+        expected |= {("2", text): scores(cluster.api, text) for text in TEXTS}
+        with load(str(cluster.api.base_url), RECORDING.read_bytes(), expected) as running:
+            for version in (1, 2, 1, 2, 1):
+                before = running.versions[str(version)]
+                repository.swap("text", version)
+                wait_for(partial(answers_by, running, str(version), before))
+    assert running.wrong == []
+
+
+def answers_by(running: Load, version: str, before: int) -> bool:
+    return running.versions[version] >= before + 8
+
+
 def test_a_lost_replica_costs_nothing_and_a_new_one_joins(cluster: Cluster) -> None:
     one, two, three = cluster.replicas
+    before = len(logged(cluster))
     expected = {("1", text): scores(cluster.api, text) for text in TEXTS}
     with load(str(cluster.api.base_url), RECORDING.read_bytes(), expected) as running:
         all_go_on(running, one, two)
@@ -132,7 +171,10 @@ def test_a_lost_replica_costs_nothing_and_a_new_one_joins(cluster: Cluster) -> N
         assert cluster.api.get("/health/ready").status_code == 200
         all_go_on(running, three)
     assert running.wrong == []
+    assert set(running.rows) <= logged(cluster)
+    assert len(logged(cluster)) == before + len(running.rows) + len(TEXTS)
+
+
+def logged(cluster: Cluster) -> set[str]:
     with psycopg.connect(cluster.database_url) as connection:
-        logged = {str(row[0]) for row in connection.execute("SELECT id FROM emotion_logs")}
-    assert set(running.rows) <= logged
-    assert len(logged) == len(running.rows) + len(TEXTS)
+        return {str(row[0]) for row in connection.execute("SELECT id FROM emotion_logs")}

@@ -86,30 +86,51 @@ def called(folder: Path) -> dict[str, int]:
     }
 
 
+def number_of(folder: Path, ensemble: str) -> int:
+    """Return the number that Triton puts on the ensemble's answers."""
+    [number] = read_config(folder / ensemble / "config.pbtxt").version_policy.specific.versions
+    return int(number)
+
+
 def test_a_swap_changes_pins_identity_and_the_number_of_the_ensembles(
     repository: Repository,
 ) -> None:
+    text = number_of(repository.folder, "emotion_text")
     repository.swap("audio", 2)
     for name in ENSEMBLES["audio"]:
         config = read_config(repository.folder / name / "config.pbtxt")
         assert pinned(config, "audio") == 2
         assert json.loads(config.parameters["audio"].string_value)["name"] == "garbage"
-        assert list(config.version_policy.specific.versions) == [2]
-        steps = json.loads((repository.folder / name / "2/steps.json").read_text())
-        assert steps["audio_classifier"] == 2
+        number = number_of(repository.folder, name)
+        told = json.loads((repository.folder / name / f"{number}/steps.json").read_text())
+        assert told["steps"]["audio_classifier"] == 2
+        assert told["weights"]["audio"]["name"] == "garbage"
     assert loadable(repository.folder, "audio") == {2}
-    text = read_config(repository.folder / "emotion_text/config.pbtxt")
-    assert list(text.version_policy.specific.versions) == [1]  # the other branch is left alone
+    assert number_of(repository.folder, "emotion_text") == text  # the other branch is left alone
+
+
+def test_an_ensembles_number_means_the_same_weights_in_every_repository(
+    repository: Repository, template: Path, tmp_path: Path
+) -> None:
+    """Or an API in front of two images, each with weights of its own, would take them for one."""
+    ours = {"text": intact(template, "text", 1), "audio": intact(template, "audio", 1)}
+    theirs = ours | {"text": dataclasses.replace(ours["text"], revision="of another image")}
+    for folder, manifests_ in ((tmp_path / "same", ours), (tmp_path / "other", theirs)):
+        render(folder, manifests_, Settings())
+    for ensemble in ENSEMBLES["text"]:
+        assert number_of(tmp_path / "same", ensemble) == number_of(repository.folder, ensemble)
+        assert number_of(tmp_path / "other", ensemble) != number_of(repository.folder, ensemble)
+    assert number_of(tmp_path / "other", "emotion_audio") == number_of(template, "emotion_audio")
 
 
 def test_a_rollback_is_known_and_can_be_taken_back(repository: Repository) -> None:
+    numbers = {name: number_of(repository.folder, name) for name in ENSEMBLES["audio"]}
     repository.swap("audio", 2)
     first = repository.choice("audio")
     assert (first.version, first.previous, first.promoted) == (2, 1, True)
     repository.swap("audio", 1)
     for name in ENSEMBLES["audio"]:  # the same steps, the same number
-        config = read_config(repository.folder / name / "config.pbtxt")
-        assert list(config.version_policy.specific.versions) == [1]
+        assert number_of(repository.folder, name) == numbers[name]
     assert (repository.choice("audio").version, repository.choice("audio").previous) == (1, 2)
 
 

@@ -54,7 +54,9 @@ class TritonPythonModel:
             _session_options(config.get("parameters", {})),
             providers=providers,
         )
-        ctypes.CDLL(None).malloc_trim(0)  # what reading the graph took: 20 to 30 MB of the published ones
+        ctypes.CDLL(None).malloc_trim(
+            0
+        )  # what reading the graph took: 20 to 30 MB of the published ones
         # One whose libraries cannot be loaded is otherwise left out, with a line in the log.
         if accelerators and self._session.get_providers()[0] != providers[0][0]:
             raise pb_utils.TritonModelException(
