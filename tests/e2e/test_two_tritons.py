@@ -141,13 +141,13 @@ def swapped(cluster: Cluster, *replicas: Replica) -> Iterator[Repository]:
 def test_both_are_swapped_and_no_answer_fails_or_names_another_version(cluster: Cluster) -> None:
     """One after the other: meanwhile each answers by a version that the other does not know."""
     expected = {("1", text): scores(cluster.api, text) for text in TEXTS}
-    with swapped(cluster, *cluster.replicas[:2]) as repository:
-        repository.swap("text", 2)
+    with swapped(cluster, *cluster.replicas[:2]) as repository, repository.beside("text", 2):
+        repository.promote("text", 2)
         expected |= {("2", text): scores(cluster.api, text) for text in TEXTS}
         with load(str(cluster.api.base_url), RECORDING.read_bytes(), expected) as running:
-            for version in (1, 2, 1, 2, 1):
+            for version in (1, 2, 1):
                 before = running.versions[str(version)]
-                repository.swap("text", version)
+                repository.promote("text", version)
                 wait_for(partial(answers_by, running, str(version), before))
     assert running.wrong == []
 
