@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from api.correlation import Values
 from api.errors import InputError
-from api.speech import SpeechDetector
+from api.speech import Loudness, SpeechDetector
 from api.waveform import Peaks
 from ensemble.errors import InputError as RecordingError
 from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
@@ -29,6 +30,7 @@ class Sound:
         self._bytes = 0
         self._piece = b""
         self.speech = SpeechDetector()
+        self._loudness = Loudness()
         self.peaks = Peaks()
         try:
             os.lseek(encoded.fileno(), 0, os.SEEK_SET)
@@ -57,6 +59,10 @@ class Sound:
             raise InputError(error.code, error.detail) from None
         return bool(self._piece)
 
+    def heard(self) -> Values:
+        """Return how surely somebody speaks, 0 to 1: by the detector and the loudness, by half."""
+        return (self.speech.activity() + self._loudness.shares()) / 2
+
     def wav(self, start_s: float, end_s: float) -> bytes:
         """Return a part as a WAV file."""
         start, end = (2 * round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
@@ -72,6 +78,7 @@ class Sound:
         self._samples.flush()
         self._bytes += len(piece)
         self.speech.hear(piece)
+        self._loudness.hear(piece)
         self.peaks.hear(piece)
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from api import auth, transcripts, trial
+from api import auth, errors, transcripts, trial
 from api.errors import ApiError, InputError
 from api.fields import MULTIPART, Form, FormField, FormLimits
 from api.forms import ContentType, not_a_form, read_form
@@ -103,8 +103,9 @@ async def _lines(service: Service, sent: Sent, kind: str) -> AsyncIterator[str]:
         async with aclosing(run(service, sent)) as events:
             async for event in events:
                 yield _line(kind, event)
-    except ApiError as error:
-        yield _line(kind, Problem(detail=error.detail, code=error.code))
+    except Exception as error:  # noqa: BLE001  the answer has begun: only an event can tell it
+        told = error if isinstance(error, ApiError) else errors.logged(error)
+        yield _line(kind, Problem(detail=told.detail, code=told.code))
 
 
 def _line(kind: str, event: Event | Problem) -> str:

@@ -47,7 +47,7 @@ async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
 
 def _aligned(sent: Sent, sound: Sound) -> Alignment:
     if sent.cues is not None and sent.align:
-        return alignment.estimate(sent.cues, sound.speech.activity())
+        return alignment.estimate(sent.cues, sound.heard())
     status: Literal["no_transcript", "off"] = "no_transcript" if sent.cues is None else "off"
     return Alignment(status=status, offset_s=0.0, confidence=None, correlation_before=None)
 
