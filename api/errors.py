@@ -53,7 +53,7 @@ class UnsupportedMediaTypeError(ApiError):
 
 
 class UploadTooSlowError(ApiError):
-    """The body did not arrive within `NEUROSENSE_UPLOAD_TIMEOUT_S`."""
+    """The body did not arrive as `NEUROSENSE_UPLOAD_TIMEOUT_S` demands."""
 
     status = 408
 
