@@ -4,13 +4,13 @@ import asyncio
 import io
 import os
 import wave
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
 from api.correlation import Values
 from api.errors import InputError
+from api.spare_room import SpareFile
 from api.speech import Loudness, SpeechDetector
+from api.spool import Spool
 from api.waveform import Peaks
 from ensemble.errors import InputError as RecordingError
 from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
@@ -24,9 +24,9 @@ class Sound:
     Read by `read`, to be called until it returns False; `close` it in any case.
     """
 
-    def __init__(self, encoded: IO[bytes], folder: Path, limits: RecordingLimits) -> None:
-        """Start a process that decodes an open file."""
-        self._samples = TemporaryFile(dir=folder)  # noqa: SIM115  closed by `close`
+    def __init__(self, encoded: IO[bytes], spool: Spool, limits: RecordingLimits) -> None:
+        """Start a process that decodes an open file; DiskFullError."""
+        self._samples = SpareFile(spool)
         self._bytes = 0
         self._piece = b""
         self.speech = SpeechDetector()
@@ -49,6 +49,7 @@ class Sound:
 
         Raises:
             InputError: as `RecordingProcess.next_piece`.
+            DiskFullError: its samples are too many for the disk.
         """
         try:
             self._piece, _ = await asyncio.gather(
@@ -75,7 +76,6 @@ class Sound:
 
     def _hear(self, piece: bytes) -> None:
         self._samples.write(piece)
-        self._samples.flush()
         self._bytes += len(piece)
         self.speech.hear(piece)
         self._loudness.hear(piece)

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from tempfile import TemporaryFile
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -22,6 +21,7 @@ from api.routes import PROBLEMS
 from api.schemas import Problem
 from api.service import Service, ServiceDep
 from api.settings import Settings
+from api.spare_room import SpareFile
 from api.timeline_answers import Summary, Timeline, TimelineSegment
 from api.timeline_run import Event, run
 from api.timeline_segments import Sent
@@ -50,7 +50,7 @@ class TimelineBody(BaseModel):
 
 async def _upload(service: ServiceDep) -> AsyncIterator[IO[bytes]]:
     """A file without a name for the upload; from here on it is one of the recordings in work."""
-    with service.admission.recording(), TemporaryFile(dir=service.settings.spool_dir) as file:
+    with service.admission.recording(), SpareFile(service.log.spool) as file:
         yield file
 
 
@@ -122,7 +122,6 @@ async def _read(request: Request, settings: Settings, upload: IO[bytes], started
     most = settings.max_text_bytes
     sizes = {"audio": settings.max_timeline_bytes, "transcript": most, "segments": most}
     form = await read_form(request, FormLimits(sizes, 1024, files={"audio": upload}))
-    upload.flush()
     if "audio" not in form or not upload.tell():
         raise InputError("audio_missing", "the file field `audio` is missing, or it is empty")
     align = _value(form, "align").decode("ascii", "replace")

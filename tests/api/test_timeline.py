@@ -1,8 +1,12 @@
 """A long recording with models that know one answer: what is asked, told, stored and refused."""
 
 import asyncio
+import errno
 import json
+import os
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -330,6 +334,37 @@ def test_limits(database_url: str, own_models: FakeModels) -> None:
     with psycopg.connect(database_url) as connection:
         stored = connection.execute("SELECT speaker, input_text FROM emotion_logs").fetchall()
     assert (SAID[0].speaker, SAID[0].text) in stored
+
+
+def test_a_recording_leaves_the_spool_its_room(database_url: str, own_models: FakeModels) -> None:
+    free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
+    settings = Settings(DATABASE_URL=database_url, spool_max_bytes=free_bytes + 2**30)
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        response = post(client)
+        assert_problem(response, 503, "disk_full")
+        assert int(response.headers["retry-after"]) > 0
+        assert client.post("/analyze/text", data={"text": "hm"}).is_success
+
+
+@pytest.mark.parametrize("written", [0, len(AUDIO)])
+def test_a_full_disk(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """While the upload is written, and while its samples are."""
+    room = [written]
+
+    def write(file: int, content: memoryview) -> int:
+        room[0] -= len(content)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(file, content)
+
+    monkeypatch.setattr("api.spare_room._write", write)
+    response = post(client)
+    assert_problem(response, 503, "disk_full")
+    assert response.headers["retry-after"]
+    told = events(post(client, "application/x-ndjson"))
+    assert told[-1]["code"] == "disk_full"
+    monkeypatch.undo()
+    assert post(client).is_success
 
 
 def test_one_recording_too_many_is_refused(database_url: str, own_models: FakeModels) -> None:
