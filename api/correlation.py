@@ -11,7 +11,7 @@ from api.transcripts import Cue
 
 MOST_S = 5.0
 MOST_PPM = 3000.0
-"""A clock that is wrong by more than 0.3 % would be heard."""
+"""Sound cards differ by 100 or so, and 29.97 pictures a second from 30 by 1000."""
 
 _COARSE = 4
 """So many frames together are fine enough to compare drifts; the offset is found in single ones."""
@@ -76,7 +76,8 @@ def _fits(heard: Values, times_s: Values, frame_s: float) -> Values:
     together = np.correlate(written, heard, "valid")[::-1] / count
     spread = heard.std() * np.sqrt(np.clip(share * (1 - share), 0, None))
     fits = np.zeros(2 * reach + 1)
-    return np.divide(together - heard.mean() * share, spread, out=fits, where=spread > 1e-9)
+    np.divide(together - heard.mean() * share, spread, out=fits, where=spread > 1e-9)
+    return fits
 
 
 def _written(times_s: Values, count: int, frame_s: float) -> Values:
@@ -85,4 +86,5 @@ def _written(times_s: Values, count: int, frame_s: float) -> Values:
     changes = np.zeros(count + 1)
     np.add.at(changes, edges[:, 0], 1)
     np.add.at(changes, edges[:, 1], -1)
-    return np.minimum(np.cumsum(changes[:-1]), 1.0)
+    written: Values = np.minimum(np.cumsum(changes[:-1]), 1.0)
+    return written

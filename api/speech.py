@@ -81,7 +81,8 @@ class Loudness:
             return levels_db
         top_db = np.percentile(levels_db, 95)
         low_db = max(np.percentile(levels_db, 5), top_db - _RANGE_DB)
-        return np.clip((levels_db - low_db) / max(top_db - low_db, 1.0), 0, 1)
+        shares: npt.NDArray[np.float64] = (levels_db - low_db) / max(top_db - low_db, 1.0)
+        return shares.clip(0, 1)
 
 
 class Pauses:

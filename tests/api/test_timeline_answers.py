@@ -1,21 +1,32 @@
 """What a recording's segments come to together."""
 
+from uuid import uuid4
+
 import pytest
 
-from api.schemas import MultimodalAnswer
+from api.schemas import MultimodalAnswer, SubResult
 from api.timeline_answers import TimelineSegment, mean_of, strongest_shifts
 
 
 def segment(number: int, speaker: str | None, joy: float | None) -> TimelineSegment:
     """Return a segment with so much joy, the rest anger; None was not answered."""
-    result = None
-    if joy is not None:
-        top = "JOY" if joy > 0.5 else "ANGER"
-        scores = {"JOY": joy, "ANGER": 1 - joy}
-        result = MultimodalAnswer.model_construct(top_emotion=top, all_scores=scores)
-    return TimelineSegment.model_construct(
-        number=number, start=float(number), end=number + 1.0, speaker=speaker, result=result
+    times = {"start": float(number), "end": number + 1.0}
+    result = None if joy is None else answer(joy)
+    told = {"number": number, **times, "speaker": speaker, "result": result}
+    return TimelineSegment.model_validate({**told, "text": None, "error": None})
+
+
+def answer(joy: float) -> MultimodalAnswer:
+    top = SubResult(
+        top_emotion="JOY" if joy > 0.5 else "ANGER",
+        confidence=max(joy, 1 - joy),
+        all_scores={"JOY": joy, "ANGER": 1 - joy},
     )
+    return MultimodalAnswer(
+        **top.model_dump(), id=uuid4(), modality="audio_only", latency_ms=1.0, models={},
+        degraded=None, warnings=[], fusion_weights={"text": 0.0, "audio": 1.0},
+        sub_results={"audio": top},
+    )  # fmt: skip
 
 
 def test_shifts_are_one_speakers() -> None:
