@@ -1,21 +1,20 @@
-"""Where a transcript's times are late or early as a whole, by what the microphone heard.
+"""Where a transcript's times are late or early, by what the microphone heard.
 
 The frames in which somebody speaks are correlated with the frames that the transcript says
-somebody speaks in, at each offset up to five seconds; the offset that fits best is the one.
+somebody speaks in: at each offset up to five seconds, and with each drift up to 0.3 %, as of a
+clock that runs fast. What fits best is taken, if it fits clearly better.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from api.speech import FRAME_S, Activity
+from api.correlation import Fit, Values, moved
+from api.speech import FRAME_S
 from api.transcripts import Cue
 
-MOST_S = 5.0
 _LEAST_CONFIDENCE = 0.3
 _CHANCE_S = 17.0
 """Speech of so many seconds fits any transcript somewhere by chance: a correlation of 1 there, and
@@ -25,6 +24,10 @@ it)."""
 _LEAST_GAIN = 0.05
 """By so much the correlation must rise before times are touched."""
 
+_LEAST_DRIFT_GAIN = 0.03
+"""And by so much more before they are stretched: chance reaches 0.006 in 3 minutes, less in more.
+What is lost without is a drift of 0.1 s at both ends."""
+
 _LEAST_OFFSET_S = 0.1
 """What is less is as much the detector's."""
 
@@ -33,32 +36,40 @@ class Alignment(BaseModel):
     """What was done to the transcript's times."""
 
     status: Literal["corrected", "kept", "off", "no_transcript"] = Field(
-        description="corrected: `offset_s` was added to each time; kept: they fit as they are, "
-        "or nothing fits clearly better; off: it was not looked at"
+        description="corrected: each time is `offset_s` later, and with a drift `drift_ppm` "
+        "millionths of itself more; kept: they fit as they are, or nothing fits clearly better; "
+        "off: it was not looked at"
     )
     offset_s: float = Field(description="what was added to the transcript's times; 0 where kept")
+    drift_ppm: float | None = Field(
+        None, description="by how many millionths they were stretched; null: they were not"
+    )
     confidence: float | None = Field(
         description="how well transcript and speech fit then: their correlation, 0 to 1"
     )
     correlation_before: float | None = Field(description="and how well as they were sent, -1 to 1")
 
 
-def estimate(cues: Sequence[Cue], activity: Activity) -> Alignment:
-    """Return the correction that fits best, up to `MOST_S`, if it is clear enough."""
-    heard = activity.astype(np.float64)
-    written = _written(cues, len(heard))
-    most = round(MOST_S / FRAME_S)
-    fits = np.array([_fit(heard, written, lag) for lag in range(-most, most + 1)])
-    best, before = int(fits.argmax()), float(fits[most])
-    confidence = float(np.clip(fits[best], 0, 1))
-    offset_s, gain = (best - most) * FRAME_S, fits[best] - before
+def estimate(cues: Sequence[Cue], heard: Values) -> Alignment:
+    """Return the correction that fits best, if it is clear enough.
+
+    Args:
+        cues: as they were sent.
+        heard: how surely somebody speaks, 0 to 1 [frames of `FRAME_S`].
+    """
+    fit = Fit(heard, cues)
+    before, (offset_s, best), drift_ppm = fit.as_sent(), fit.best_offset(0.0), None
+    drift = fit.best_drift()
+    stretched_s, best_stretched = fit.best_offset(drift)
+    if best_stretched - best >= _LEAST_DRIFT_GAIN:
+        offset_s, best, drift_ppm = stretched_s, best_stretched, drift
     if (
-        confidence < _needed(len(heard) * FRAME_S)
-        or gain < _LEAST_GAIN
-        or abs(offset_s) < _LEAST_OFFSET_S
+        best < _needed(len(heard) * FRAME_S)
+        or best - before < _LEAST_GAIN
+        or (drift_ppm is None and abs(offset_s) < _LEAST_OFFSET_S)
     ):
-        return _alignment("kept", 0.0, float(np.clip(before, 0, 1)), before)
-    return _alignment("corrected", offset_s, confidence, before)
+        return _alignment("kept", 0.0, None, before, before)
+    return _alignment("corrected", offset_s, drift_ppm, best, before)
 
 
 def _needed(duration_s: float) -> float:
@@ -67,39 +78,23 @@ def _needed(duration_s: float) -> float:
 
 
 def apply(cues: Sequence[Cue], alignment: Alignment) -> list[Cue]:
-    """Return the cues at their corrected times, which may lie before the beginning."""
-    return [
-        replace(cue, start_s=cue.start_s + alignment.offset_s, end_s=cue.end_s + alignment.offset_s)
-        for cue in cues
-    ]
+    """Return the cues at their corrected times, which may lie outside of the recording."""
+    if alignment.status != "corrected":
+        return list(cues)
+    return [moved(cue, alignment.offset_s, alignment.drift_ppm or 0.0) for cue in cues]
 
 
 def _alignment(
-    status: Literal["corrected", "kept"], offset_s: float, confidence: float, before: float
+    status: Literal["corrected", "kept"],
+    offset_s: float,
+    drift_ppm: float | None,
+    confidence: float,
+    before: float,
 ) -> Alignment:
     return Alignment(
         status=status,
         offset_s=round(offset_s, 3),
-        confidence=round(confidence, 4),
+        drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
+        confidence=round(min(max(confidence, 0.0), 1.0), 4),
         correlation_before=round(before, 4),
     )
-
-
-def _written(cues: Sequence[Cue], frames: int) -> npt.NDArray[np.float64]:
-    """Return 1 where the transcript has somebody speak [frames and the reach on both sides]."""
-    reach = round(MOST_S / FRAME_S)
-    written = np.zeros(frames + 2 * reach)
-    for cue in cues:
-        start, end = (round(time_s / FRAME_S) + reach for time_s in (cue.start_s, cue.end_s))
-        written[max(0, start) : max(0, end)] = 1
-    return written
-
-
-def _fit(heard: npt.NDArray[np.float64], written: npt.NDArray[np.float64], lag: int) -> float:
-    """Return the correlation with the transcript moved by `lag` frames; 0 where one is constant."""
-    reach = round(MOST_S / FRAME_S)
-    moved = written[reach - lag : reach - lag + len(heard)]
-    spread = heard.std() * moved.std() if len(heard) else 0.0
-    if spread < 1e-9:
-        return 0.0
-    return float(((heard - heard.mean()) * (moved - moved.mean())).mean() / spread)

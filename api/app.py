@@ -119,7 +119,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         BodyLimit,
         max_bytes=settings.max_body_bytes,
         timeout_s=settings.upload_timeout_s,
-        max_bytes_of={timeline.PATH: settings.max_timeline_body_bytes},
+        long_bodies={timeline.PATH: settings.max_timeline_body_bytes},
     )
     if settings.allowed_origins:
         app.add_middleware(

@@ -13,6 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooLargeError, UploadTooSlowError
 
+LEAST_BYTES_PER_S = 2**16
+"""Half a megabit: slower lines than this are rare, and who holds a connection open on purpose must
+pay for it."""
+
 _DRAIN_S = 10.0
 """How long a client may go on sending after its answer."""
 
@@ -20,23 +24,25 @@ _DRAIN_S = 10.0
 class BodyLimit:
     """ASGI middleware: reading a body raises TooLargeError or UploadTooSlowError.
 
-    The first beyond `max_bytes`, or what `max_bytes_of` has for the path; the second where not
-    all has come `timeout_s` after its head.
+    The first beyond `max_bytes`, the second where not all has come `timeout_s` after its head.
+    On the paths of `long_bodies`, with their own most bytes, a body may take longer while it
+    comes at `LEAST_BYTES_PER_S` on average, and without a pause of `timeout_s`.
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, timeout_s: float, max_bytes_of: Mapping[str, int]
+        self, app: ASGIApp, max_bytes: int, timeout_s: float, long_bodies: Mapping[str, int]
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._max_bytes_of = max_bytes_of
+        self._long_bodies = long_bodies
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            max_bytes = self._max_bytes_of.get(scope["path"], self._max_bytes)
-            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s)
+            is_long = scope["path"] in self._long_bodies
+            max_bytes = self._long_bodies[scope["path"]] if is_long else self._max_bytes
+            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s, is_long)
             await self._app(scope, exchange.receive, exchange.send)
         else:
             await self._app(scope, receive, send)
@@ -46,14 +52,16 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, max_bytes: int, timeout_s: float
-    ) -> None:
+        self, scope: Scope, receive: Receive, send: Send,
+        max_bytes: int, timeout_s: float, is_long: bool,
+    ) -> None:  # fmt: skip
         headers = Headers(scope=scope)
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._deadline_s = asyncio.get_running_loop().time() + timeout_s
+        self._is_long = is_long
+        self._started_s = asyncio.get_running_loop().time()
         self._received_bytes = 0
         length = headers.get("content-length", "0")
         self._declared_bytes = int(length) if length.isdecimal() else 0
@@ -100,11 +108,26 @@ class _Exchange:
         if not self._unread:  # the body is there; what comes is that the client leaves
             return await self._receive()
         try:
-            async with asyncio.timeout_at(self._deadline_s):
+            async with asyncio.timeout_at(self._deadline_s()):
                 return await self._receive()
         except TimeoutError:
-            detail = f"the request body did not arrive within {self._timeout_s:g} s"
-            raise UploadTooSlowError("upload_too_slow", detail) from None
+            raise UploadTooSlowError("upload_too_slow", self._too_slow()) from None
+
+    def _deadline_s(self) -> float:
+        """Return when the next piece must be there, by the event loop's clock."""
+        if not self._is_long:
+            return self._started_s + self._timeout_s
+        earned_s = self._received_bytes / LEAST_BYTES_PER_S
+        from_s = min(self._started_s + earned_s, asyncio.get_running_loop().time())
+        return from_s + self._timeout_s
+
+    def _too_slow(self) -> str:
+        if not self._is_long:
+            return f"the request body did not arrive within {self._timeout_s:g} s"
+        return (
+            f"the request body came at less than {LEAST_BYTES_PER_S // 1024} KiB a second, or "
+            f"paused for {self._timeout_s:g} s"
+        )
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(

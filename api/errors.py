@@ -53,7 +53,7 @@ class UnsupportedMediaTypeError(ApiError):
 
 
 class UploadTooSlowError(ApiError):
-    """The body did not arrive within `NEUROSENSE_UPLOAD_TIMEOUT_S`."""
+    """The body did not arrive as `NEUROSENSE_UPLOAD_TIMEOUT_S` demands."""
 
     status = 408
 
@@ -115,11 +115,18 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
     raise error
 
 
-class UnexpectedErrors:
-    """Last resort: 500 `internal`, and in the log where it happened.
+def logged(error: Exception) -> ApiError:
+    """Return what a client is told of an error that nobody expected: `internal`.
 
     The log gets the stack but not the message, which could quote what a user sent.
     """
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("unexpected %s\n%s", type(error).__name__, stack)
+    return ApiError("internal", "an unexpected error; it has been logged")
+
+
+class UnexpectedErrors:
+    """Last resort: 500 `internal`, and in the log where it happened."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -140,10 +147,8 @@ class UnexpectedErrors:
         except Exception as error:
             if scope["type"] == "lifespan" or (scope["type"] == "http" and started):
                 raise
-            stack = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("unexpected %s\n%s", type(error).__name__, stack)
+            told = logged(error)
             if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1011, "reason": "internal"})
+                await send({"type": "websocket.close", "code": 1011, "reason": told.code})
                 return
-            told = problem(500, "internal", "an unexpected error; it has been logged")
-            await told(scope, receive, send)
+            await answer(told)(scope, receive, send)

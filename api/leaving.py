@@ -13,7 +13,8 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
     """Return what `work` returns; the request's body must have been read.
 
     Raises:
-        ClientDisconnect: the client closed the connection first, and `work` was cancelled.
+        ClientDisconnect: the client closed the connection first; `work` was cancelled, and has
+            ended: what it holds may be given to others.
     """
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(_left(request))
@@ -25,6 +26,7 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
     finally:
         working.cancel()
         leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def _left(request: Request) -> None:

@@ -41,7 +41,7 @@ class PredictionLog:
         self, database: Database, spool: Spool, keep_months: int, metrics: Metrics
     ) -> None:
         self.database = database
-        self._spool = spool
+        self.spool = spool
         self._keep_months = keep_months
         self._metrics = metrics
         metrics.spool(spool.size_bytes)
@@ -58,7 +58,7 @@ class PredictionLog:
             OSError: the spool's folder cannot be written.
             MigrationError: the database is not as this version needs it.
         """
-        await asyncio.to_thread(self._spool.open)
+        await asyncio.to_thread(self.spool.open)
         await self.database.open()
         try:
             await self._prepare()
@@ -77,7 +77,7 @@ class PredictionLog:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._spool.finish_segment)
+        await asyncio.to_thread(self.spool.finish_segment)
         await self.database.close()
 
     async def write(self, row: Row) -> None:
@@ -96,9 +96,9 @@ class PredictionLog:
         if self._trouble is None:
             with contextlib.suppress(DatabaseError):
                 await self.database.ping(timeout_s)
-                if not await asyncio.to_thread(self._spool.size_bytes):
+                if not await asyncio.to_thread(self.spool.size_bytes):
                     return "ok"
-        return "full" if await asyncio.to_thread(self._spool.is_full) else "degraded"
+        return "full" if await asyncio.to_thread(self.spool.is_full) else "degraded"
 
     async def _write(self) -> None:
         while True:
@@ -124,7 +124,7 @@ class PredictionLog:
         except DatabaseError as error:
             self._spool_because(str(error))
         try:
-            await asyncio.to_thread(self._spool.append, rows)
+            await asyncio.to_thread(self.spool.append, rows)
         except OSError as error:
             logger.error("the spool does not take rows: %s", error)
             return UnavailableError("log_unavailable", "the prediction log is not available")
@@ -147,7 +147,7 @@ class PredictionLog:
             await self.database.upkeep(self._keep_months)
             self._next_upkeep_s = time.monotonic() + _UPKEEP_S
         # Before rows go straight to it again: it may answer, and still not take any.
-        if taken := await drain(self._spool, self.database):
+        if taken := await drain(self.spool, self.database):
             logger.info("%s rows taken from the spool", taken)
         self._trouble = None
         self._metrics.log_degraded(degraded=False)

@@ -33,27 +33,33 @@ _CONDITIONS = {
     "track": "track = %(track)s",
     "after": "(created_at, id) < (%(after_time)s, %(after_id)s)",
 }
-# One row for each slice (start) and one for the whole (start is null), by GROUPING SETS.
+# One row for each slice (start) and one for the whole (start is null), by GROUPING SETS. What a
+# recording comes to is no prediction beside those of its segments, and its latency is minutes:
+# it is counted apart, unless nothing else is asked for.
 _COUNTS = """
     WITH chosen AS (
         SELECT date_trunc(%(bucket)s, created_at, 'UTC') AS start, top_emotion, modality,
-               degraded IS NOT NULL AS is_degraded, latency_ms, models
+               degraded IS NOT NULL AS is_degraded, latency_ms, models,
+               modality <> 'timeline' OR %(modality)s::text IS NOT NULL AS counts
         FROM emotion_logs WHERE {conditions}
     ), whole AS (
-        SELECT start, count(*) AS total, count(*) FILTER (WHERE is_degraded) AS degraded,
-               percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms) AS latency
+        SELECT start, count(*) FILTER (WHERE counts) AS total,
+               count(*) FILTER (WHERE modality = 'timeline') AS recordings,
+               count(*) FILTER (WHERE counts AND is_degraded) AS degraded,
+               percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms)
+               FILTER (WHERE counts) AS latency
         FROM chosen GROUP BY GROUPING SETS ((start), ())
     ), kinds AS (
-        SELECT start, 'emotions' AS kind, top_emotion AS name FROM chosen
-        UNION ALL SELECT start, 'modalities', modality FROM chosen
+        SELECT start, 'emotions' AS kind, top_emotion AS name FROM chosen WHERE counts
+        UNION ALL SELECT start, 'modalities', modality FROM chosen WHERE counts
         UNION ALL SELECT start, 'models', branch.key || ' ' || (branch.value->>'name') || ' '
                          || (branch.value->>'version') || ' (' || (branch.value->>'weights') || ')'
-                  FROM chosen, jsonb_each(models) AS branch
+                  FROM chosen, jsonb_each(models) AS branch WHERE counts
     ), counted AS (
         SELECT start, kind, name, count(*) AS n
         FROM kinds GROUP BY GROUPING SETS ((start, kind, name), (kind, name))
     )
-    SELECT start, total, degraded, latency,
+    SELECT start, total, recordings, degraded, latency,
            (SELECT jsonb_agg(jsonb_build_array(kind, name, n) ORDER BY n DESC, name)
             FROM counted WHERE counted.start IS NOT DISTINCT FROM whole.start) AS counted
     FROM whole ORDER BY start NULLS FIRST
@@ -121,4 +127,5 @@ def _counts(row: Mapping[str, Any]) -> dict[str, Any]:
         found[kind][name] = count
     p50, p95, p99 = row["latency"] or (None, None, None)
     latency = Latency(p50=p50, p95=p95, p99=p99)
-    return {"total": row["total"], "degraded": row["degraded"], "latency_ms": latency, **found}
+    totals = {name: row[name] for name in ("total", "recordings", "degraded")}
+    return {**totals, "latency_ms": latency, **found}

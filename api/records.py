@@ -54,9 +54,13 @@ class Latency(BaseModel):
 
 
 class Counts(BaseModel):
-    """How many predictions, and how they divide."""
+    """How many predictions, and how they divide; of recordings, their segments."""
 
     total: int
+    recordings: int = Field(
+        description="long recordings and live streams that ended then. What each comes to as a "
+        "whole is in no other figure, unless `modality=timeline` asks for nothing else"
+    )
     degraded: int
     latency_ms: Latency
     emotions: dict[str, int] = Field(description="by top emotion")

@@ -14,11 +14,12 @@ _SHORTEST_S = 0.1
 
 
 def ready(cues: Sequence[Cue], duration_s: float) -> tuple[list[Cue], list[str]]:
-    """Return the segments by their start, and what was repaired, in words.
+    """Return the segments by their start, and what was repaired, in words and the times sent.
 
     Out of order is sorted; what one speaker says before the segment before is over ends that
-    one; what reaches over the recording's ends is cut there; what is too long is cut in equal
-    parts, its words shared out among them.
+    one; what reaches over the recording's ends is cut there, and what the alignment moved beyond
+    them is left out; what is too short gets sound from around it; what is too long is cut in
+    equal parts, its words shared out among them.
 
     Raises:
         InputError: `segment_beyond_end`, or `segments_overlap` where nothing would be left of one.
@@ -27,20 +28,33 @@ def ready(cues: Sequence[Cue], duration_s: float) -> tuple[list[Cue], list[str]]
     ordered = sorted(cues, key=lambda cue: cue.start_s)
     if ordered != list(cues):
         repairs.append("the segments were out of order: sorted by their start")
-    inside = [_inside(cue, duration_s, repairs) for cue in ordered]
-    apart = _apart(inside, repairs)
+    inside = [cut for cue in ordered if (cut := _inside(cue, duration_s, repairs))]
+    if not inside:
+        raise _beyond(ordered[0], duration_s)
+    apart = [_long_enough(cue, duration_s, repairs) for cue in _apart(inside, repairs)]
     parts = [part for cue in apart for part in _parts(cue, repairs)]
     return [_to_milliseconds(part) for part in parts], repairs
 
 
-def _inside(cue: Cue, duration_s: float, repairs: list[str]) -> Cue:
-    if cue.start_s > duration_s - _SHORTEST_S or cue.end_s < _SHORTEST_S:
-        detail = f"{_name(cue)} is outside of the recording, which has {duration_s:.2f} s"
-        raise InputError("segment_beyond_end", detail)
+def _inside(cue: Cue, duration_s: float, repairs: list[str]) -> Cue | None:
+    if _is_outside(cue.start_s, cue.end_s, duration_s):
+        if cue.sent_s is None or _is_outside(*cue.sent_s, duration_s):
+            raise _beyond(cue, duration_s)
+        repairs.append(f"{_name(cue)} was left out: the alignment moved it out of the recording")
+        return None
     if cue.start_s >= 0 and cue.end_s <= duration_s:
         return cue
     repairs.append(f"{_name(cue)} was cut where the recording begins or ends")
     return replace(cue, start_s=max(0.0, cue.start_s), end_s=min(duration_s, cue.end_s))
+
+
+def _is_outside(start_s: float, end_s: float, duration_s: float) -> bool:
+    return start_s >= duration_s or end_s <= 0
+
+
+def _beyond(cue: Cue, duration_s: float) -> InputError:
+    detail = f"{_name(cue)} is outside of the recording, which has {duration_s:.2f} s"
+    return InputError("segment_beyond_end", detail)
 
 
 def _apart(cues: Sequence[Cue], repairs: list[str]) -> list[Cue]:
@@ -58,6 +72,15 @@ def _apart(cues: Sequence[Cue], repairs: list[str]) -> list[Cue]:
                 apart[before] = replace(earlier, end_s=cue.start_s)
         last_of[cue.speaker] = number
     return apart
+
+
+def _long_enough(cue: Cue, duration_s: float, repairs: list[str]) -> Cue:
+    """Extend what is too short to be heard; its sound may then be in the next one too."""
+    if cue.end_s - cue.start_s >= _SHORTEST_S - 1e-9:
+        return cue
+    repairs.append(f"{_name(cue)} was extended to {_SHORTEST_S:g} s: it is too short to be heard")
+    start_s = max(0.0, min(cue.start_s, duration_s - _SHORTEST_S))
+    return replace(cue, start_s=start_s, end_s=min(duration_s, start_s + _SHORTEST_S))
 
 
 def _parts(cue: Cue, repairs: list[str]) -> list[Cue]:
@@ -87,4 +110,5 @@ def _to_milliseconds(cue: Cue) -> Cue:
 
 
 def _name(cue: Cue) -> str:
-    return f"the segment from {cue.start_s:.2f} to {cue.end_s:.2f} s"
+    start_s, end_s = cue.sent_s or (cue.start_s, cue.end_s)
+    return f"the segment from {start_s:.2f} to {end_s:.2f} s"

@@ -136,7 +136,8 @@ class Settings(BaseSettings):
         ge=1,
         le=2**34,
         description="longest long recording in bytes, 1 to 17179869184; it waits in a file in "
-        "NEUROSENSE_SPOOL_DIR, and its samples in another one, 115 MB an hour",
+        "NEUROSENSE_SPOOL_DIR, and its samples in another one, 115 MB an hour, and may not take "
+        "what the rows may still need there: then the answer is 503",
     )
     max_concurrent_requests: int = Field(
         16,
@@ -150,7 +151,8 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="seconds that a request body, and the next sound of a live stream, may take "
-        "to arrive, up to 3600",
+        "to arrive, up to 3600; a long recording may take longer while it comes at 64 KiB a second "
+        "on average, without a pause of so many seconds",
     )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="seconds that the models may take, up to 600"

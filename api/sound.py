@@ -4,12 +4,13 @@ import asyncio
 import io
 import os
 import wave
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
+from api.correlation import Values
 from api.errors import InputError
-from api.speech import SpeechDetector
+from api.spare_room import SpareFile
+from api.speech import Loudness, SpeechDetector
+from api.spool import Spool
 from api.waveform import Peaks
 from ensemble.errors import InputError as RecordingError
 from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
@@ -23,12 +24,13 @@ class Sound:
     Read by `read`, to be called until it returns False; `close` it in any case.
     """
 
-    def __init__(self, encoded: IO[bytes], folder: Path, limits: RecordingLimits) -> None:
-        """Start a process that decodes an open file."""
-        self._samples = TemporaryFile(dir=folder)  # noqa: SIM115  closed by `close`
+    def __init__(self, encoded: IO[bytes], spool: Spool, limits: RecordingLimits) -> None:
+        """Start a process that decodes an open file; DiskFullError."""
+        self._samples = SpareFile(spool)
         self._bytes = 0
         self._piece = b""
         self.speech = SpeechDetector()
+        self._loudness = Loudness()
         self.peaks = Peaks()
         try:
             os.lseek(encoded.fileno(), 0, os.SEEK_SET)
@@ -47,6 +49,7 @@ class Sound:
 
         Raises:
             InputError: as `RecordingProcess.next_piece`.
+            DiskFullError: its samples are too many for the disk.
         """
         try:
             self._piece, _ = await asyncio.gather(
@@ -56,6 +59,10 @@ class Sound:
         except RecordingError as error:
             raise InputError(error.code, error.detail) from None
         return bool(self._piece)
+
+    def heard(self) -> Values:
+        """Return how surely somebody speaks, 0 to 1: by the detector and the loudness, by half."""
+        return (self.speech.activity() + self._loudness.shares()) / 2
 
     def wav(self, start_s: float, end_s: float) -> bytes:
         """Return a part as a WAV file."""
@@ -69,9 +76,9 @@ class Sound:
 
     def _hear(self, piece: bytes) -> None:
         self._samples.write(piece)
-        self._samples.flush()
         self._bytes += len(piece)
         self.speech.hear(piece)
+        self._loudness.hear(piece)
         self.peaks.hear(piece)
 
 

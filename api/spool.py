@@ -50,7 +50,11 @@ class Spool:
 
     def is_full(self) -> bool:
         """Tell whether no row may be added."""
-        return self.size_bytes() >= self._max_bytes
+        return not self.room_bytes()
+
+    def room_bytes(self) -> int:
+        """Return how many bytes may still be added."""
+        return max(0, self._max_bytes - self.size_bytes())
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows; they are on the disk when this returns.

@@ -55,6 +55,7 @@ class Stream:
 
     def finish(self) -> None:
         """Nothing more will come: `windows` and `segments` end when they are done."""
+        self._texts.end()
         self._queue(self._hearing.finish())
         self._windows.close()
         self._segments.close()

@@ -1,6 +1,7 @@
 """A live transcript: what was said when, as far as it is known yet."""
 
 import asyncio
+import math
 from collections import deque
 from contextlib import suppress
 
@@ -23,6 +24,11 @@ class Texts:
         """Take the next one."""
         self._texts.append(text)
         self._until_s = max(self._until_s, text.end)
+        self._more.set()
+
+    def end(self) -> None:
+        """No more will come: nobody waits for it any longer."""
+        self._until_s = math.inf
         self._more.set()
 
     def within(self, start_s: float, end_s: float) -> str | None:

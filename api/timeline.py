@@ -5,14 +5,13 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from tempfile import TemporaryFile
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from api import auth, transcripts, trial
+from api import auth, errors, transcripts, trial
 from api.errors import ApiError, InputError
 from api.fields import MULTIPART, Form, FormField, FormLimits
 from api.forms import ContentType, not_a_form, read_form
@@ -22,6 +21,7 @@ from api.routes import PROBLEMS
 from api.schemas import Problem
 from api.service import Service, ServiceDep
 from api.settings import Settings
+from api.spare_room import SpareFile
 from api.timeline_answers import Summary, Timeline, TimelineSegment
 from api.timeline_run import Event, run
 from api.timeline_segments import Sent
@@ -50,7 +50,7 @@ class TimelineBody(BaseModel):
 
 async def _upload(service: ServiceDep) -> AsyncIterator[IO[bytes]]:
     """A file without a name for the upload; from here on it is one of the recordings in work."""
-    with service.admission.recording(), TemporaryFile(dir=service.settings.spool_dir) as file:
+    with service.admission.recording(), SpareFile(service.log.spool) as file:
         yield file
 
 
@@ -103,8 +103,9 @@ async def _lines(service: Service, sent: Sent, kind: str) -> AsyncIterator[str]:
         async with aclosing(run(service, sent)) as events:
             async for event in events:
                 yield _line(kind, event)
-    except ApiError as error:
-        yield _line(kind, Problem(detail=error.detail, code=error.code))
+    except Exception as error:  # noqa: BLE001  the answer has begun: only an event can tell it
+        told = error if isinstance(error, ApiError) else errors.logged(error)
+        yield _line(kind, Problem(detail=told.detail, code=told.code))
 
 
 def _line(kind: str, event: Event | Problem) -> str:
@@ -121,7 +122,6 @@ async def _read(request: Request, settings: Settings, upload: IO[bytes], started
     most = settings.max_text_bytes
     sizes = {"audio": settings.max_timeline_bytes, "transcript": most, "segments": most}
     form = await read_form(request, FormLimits(sizes, 1024, files={"audio": upload}))
-    upload.flush()
     if "audio" not in form or not upload.tell():
         raise InputError("audio_missing", "the file field `audio` is missing, or it is empty")
     align = _value(form, "align").decode("ascii", "replace")

@@ -1,6 +1,5 @@
 """What /analyze/timeline answers: the segments, and what follows from them together."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -31,9 +30,10 @@ class Speaker(SubResult):
 
 
 class Shift(BaseModel):
-    """A change from one segment to the next one that was answered."""
+    """A change from one segment of a speaker to the same one's next that was answered."""
 
     at: float = Field(description="where the second one begins, in seconds")
+    speaker: str | None = Field(description="whose; null: of those without a name")
     before: int = Field(description="the first one's number")
     after: int
     change: float = Field(description="half the sum of the scores' differences: 0 none, 1 all")
@@ -67,12 +67,16 @@ def together(segments: Sequence[TimelineSegment]) -> SubResult:
 
 
 def mean_of(found: Sequence[tuple[float, Mapping[str, float]]]) -> SubResult:
-    """Return the mean of scores, at least one, weighted by the seconds that each is about."""
+    """Return the mean of scores, at least one, weighted by the seconds that each is about.
+
+    Equally, where none of them has any length.
+    """
     total_s = sum(length_s for length_s, _ in found)
     scores: dict[str, float] = {}
     for length_s, all_scores in found:
+        weight = length_s / total_s if total_s > 0 else 1 / len(found)
         for emotion, score in all_scores.items():
-            scores[emotion] = scores.get(emotion, 0.0) + score * length_s / total_s
+            scores[emotion] = scores.get(emotion, 0.0) + score * weight
     ranked = dict(sorted(scores.items(), key=lambda item: -item[1]))
     top = next(iter(ranked))
     return SubResult(top_emotion=top, confidence=ranked[top], all_scores=ranked)
@@ -95,20 +99,33 @@ def _seconds(segments: Sequence[TimelineSegment]) -> float:
 
 
 def strongest_shifts(segments: Sequence[TimelineSegment]) -> list[Shift]:
-    """Return where the scores change most from one answered segment to the next."""
-    answered = [(one, one.result) for one in segments if one.result]
-    shifts = [
-        Shift(
-            at=after.start,
-            before=before.number,
-            after=after.number,
-            change=_distance(left.all_scores, right.all_scores),
-            from_emotion=left.top_emotion,
-            to_emotion=right.top_emotion,
-        )
-        for (before, left), (after, right) in itertools.pairwise(answered)
-    ]
+    """Return where the scores of a speaker change most, from one answered segment to the next.
+
+    Two people who feel differently are no shift. Segments without a name are one speaker's.
+    """
+    last_of: dict[str | None, tuple[int, MultimodalAnswer]] = {}
+    shifts = []
+    for one in segments:
+        if one.result is None:
+            continue
+        if before := last_of.get(one.speaker):
+            shifts.append(_shift(one, *before, one.result))
+        last_of[one.speaker] = one.number, one.result
     return sorted(shifts, key=lambda shift: -shift.change)[:_STRONGEST]
+
+
+def _shift(
+    one: TimelineSegment, number: int, before: MultimodalAnswer, after: MultimodalAnswer
+) -> Shift:
+    return Shift(
+        at=one.start,
+        speaker=one.speaker,
+        before=number,
+        after=one.number,
+        change=_distance(before.all_scores, after.all_scores),
+        from_emotion=before.top_emotion,
+        to_emotion=after.top_emotion,
+    )
 
 
 def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:

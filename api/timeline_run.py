@@ -28,7 +28,7 @@ async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
         ApiError: the recording or its transcript cannot be used, or no segment was answered.
     """
     limits = RecordingLimits(max_seconds=service.settings.max_timeline_seconds)
-    with closing(Sound(sent.audio, service.settings.spool_dir, limits)) as sound:
+    with closing(Sound(sent.audio, service.log.spool, limits)) as sound:
         while await sound.read():
             yield Progress(stage="decoding", done=sound.duration_s, total=None)
         yield sound.peaks.waveform()
@@ -47,7 +47,7 @@ async def run(service: Service, sent: Sent) -> AsyncGenerator[Event, None]:
 
 def _aligned(sent: Sent, sound: Sound) -> Alignment:
     if sent.cues is not None and sent.align:
-        return alignment.estimate(sent.cues, sound.speech.activity())
+        return alignment.estimate(sent.cues, sound.heard())
     status: Literal["no_transcript", "off"] = "no_transcript" if sent.cues is None else "off"
     return Alignment(status=status, offset_s=0.0, confidence=None, correlation_before=None)
 

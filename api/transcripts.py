@@ -2,7 +2,7 @@
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import webvtt
@@ -25,6 +25,8 @@ class Cue:
     end_s: float
     text: str | None = None
     speaker: str | None = None
+    sent_s: tuple[float, float] | None = field(default=None, compare=False)
+    """Its times as the client knows them, where the alignment has moved it."""
 
 
 class SentSegment(BaseModel):

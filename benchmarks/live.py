@@ -16,7 +16,7 @@ import typer
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.inputs import equal_clips
-from benchmarks.stack import running_stack
+from benchmarks.stack import running_stack, served_models
 from benchmarks.tables import markdown
 
 _PIECE_S = 0.1
@@ -78,13 +78,13 @@ def _main(
         (state / "logs").mkdir(parents=True)
         print("starting the service ...", file=sys.stderr, flush=True)
         with running_stack(state, {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
-            rows = []
+            models, rows = served_models(state), []
             for count in map(int, streams.split(",")):
                 print(f"{count} at once, {seconds:g} s ...", file=sys.stderr, flush=True)
                 measure(stack.api_url, count, _WARM_UP_S)
                 rows.append(_row(count, measure(stack.api_url, count, seconds)))
     columns = ("streams", "window p50", "window p95", "windows dropped", "segment p50")
-    print(markdown(columns, rows))
+    print(f"{models}\n\n{markdown(columns, rows)}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import psutil
 import typer
 
 from benchmarks.spoken import Spoken, send_singly, send_together, spoken
-from benchmarks.stack import Stack, running_stack
+from benchmarks.stack import Stack, running_stack, served_models
 from benchmarks.tables import markdown
 
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -30,6 +30,8 @@ class Found:
 
     segments: int
     seconds: float
+    models: str
+    """Which answered: names, versions, precisions."""
     together_s: list[float] = field(default_factory=list)
     """From the first byte of the upload to the whole timeline."""
     first_s: list[float] = field(default_factory=list)
@@ -62,12 +64,12 @@ class Found:
             ),
         ]
         columns = (f"{self.seconds / 60:.0f} min, {self.segments} segments", "measured", "holds")
-        return markdown(columns, rows)
+        return f"{self.models}\n\n{markdown(columns, rows)}"
 
 
-def measure(stack: Stack, recording: Spoken, rounds: int) -> Found:
+def measure(stack: Stack, models: str, recording: Spoken, rounds: int) -> Found:
     """Send the recording and its clips in turn."""
-    found = Found(len(recording.segments), recording.seconds)
+    found = Found(len(recording.segments), recording.seconds, models)
     send_singly(stack.api_url, recording.requests[:20])  # both find everything warm
     for number in range(rounds):
         _say(f"round {number + 1} of {rounds}: the whole recording ...")
@@ -102,7 +104,7 @@ def _main(
         recording = spoken(segments, Path(work))
         _say("starting the service ...")
         with running_stack(state, {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
-            found = measure(stack, recording, rounds)
+            found = measure(stack, served_models(state), recording, rounds)
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "long_recording.md").write_text(f"{found.report()}\n")

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.memory import by_process
 from benchmarks.peers.errors import PeerError
 from benchmarks.peers.processes import marked
 from benchmarks.peers.runner import started
 from benchmarks.prepare import BEST, Prepared
+from benchmarks.sources import newest
+from export import manifest as manifests
 from export.hub_progress import Progress
+from export.manifest import Branch
 from serving.ports import answers, free_ports
 
 _PORTS = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")
@@ -79,6 +83,13 @@ def running_stack(state: Path, variables: dict[str, str]) -> Iterator[Stack]:
             triton_grpc=urls["TRITON_GRPC"],
             pids=lambda: marked(mark),
         )
+
+
+def served_models(state: Path) -> str:
+    """Return name, version and precision of what a state folder's service answers with."""
+    folders = [newest(branch, state / "model_repository") for branch in get_args(Branch)]
+    models = [(manifests.read(folder), folder.name) for folder in folders]
+    return "; ".join(f"{one.branch} {one.name} {v} ({one.precision})" for one, v in models)
 
 
 def _wait_for_page(url: str) -> None:

@@ -139,6 +139,34 @@ def test_statistics_are_the_counts(client: httpx.Client, many: list[dict[str, An
         assert total == found[name]
 
 
+def test_recordings_are_counted_apart_from_their_segments(
+    client: httpx.Client, shared: Shared, many: list[dict[str, Any]]
+) -> None:
+    minutes = 120_000.0
+    late = NOON + timedelta(minutes=90)
+    insert(
+        shared.database_url,
+        *(
+            a_row(created_at=at, modality="timeline", latency_ms=minutes,
+                  degraded={"modality": "audio", "code": "incomplete", "reason": "y"})
+            for at in (NOON, late)
+        ),
+    )  # fmt: skip
+    asked = {"since": NOON.isoformat(), "until": (NOON + timedelta(hours=2)).isoformat()}
+    found = get(client, "/stats", bucket="hour", **asked)
+    assert (found["total"], found["recordings"], found["degraded"]) == (7, 2, 1)
+    assert [one["recordings"] for one in found["over_time"]] == [1, 1]
+    assert found["latency_ms"]["p99"] < 10
+    assert sum(found["emotions"].values()) == 7
+    assert "timeline" not in found["modalities"]
+    assert sum(found["models"].values()) == 7
+    alone = get(client, "/stats", modality="timeline", **asked)
+    assert (alone["total"], alone["recordings"], alone["degraded"]) == (2, 2, 2)
+    assert alone["latency_ms"]["p50"] == minutes
+    assert alone["modalities"] == {"timeline": 2}
+    assert get(client, "/stats", modality="text", **asked)["recordings"] == 0
+
+
 def test_statistics_of_nothing(client: httpx.Client) -> None:
     found = get(client, "/stats")
     assert (found["total"], found["over_time"], found["emotions"]) == (0, [], {})

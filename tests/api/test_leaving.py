@@ -3,10 +3,15 @@
 import asyncio
 import socket
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
+from api.leaving import unless_left
 from api.models import BranchResult
 from tests.api.asking import FORM
 from tests.api.conftest import Shared
@@ -47,3 +52,28 @@ def test_its_work_is_cancelled(client: httpx.Client, abandoned: list[str]) -> No
     wait_for(abandoned, 2)
     assert abandoned == ["started", "cancelled"]
     assert client.get("/health/live").is_success
+
+
+def test_its_place_is_free_only_when_its_work_has_ended() -> None:
+    ended = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)  # a row is written, a process is stopped
+            ended.append("work")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(_left(Request({"type": "http"}, receive), work(), ended))
+    assert ended == ["work", "request"]
+
+
+async def _left(request: Request, work: Coroutine[Any, Any, None], ended: list[str]) -> None:
+    try:
+        await unless_left(request, work)
+    finally:
+        ended.append("request")

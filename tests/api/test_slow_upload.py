@@ -5,16 +5,18 @@ import gzip
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from api.app import create_app
+from api.body import LEAST_BYTES_PER_S
 from api.settings import Settings
 from tests.api.asking import FORM, assert_problem
 from tests.api.fakes import FakeModels
+from tests.api.long_recordings import flac, long_recording
 from tests.api.servers import blank_database, serve
 
 TIMEOUT_S = 1.0
@@ -22,6 +24,7 @@ HEAD = (
     b"POST /analyze/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
 )
+PART = b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
 
 
 @pytest.fixture(scope="module", params=["h11", "httptools"])
@@ -62,6 +65,39 @@ def test_a_body_that_dribbles_in(
     assert TIMEOUT_S <= time.monotonic() - started_s < 15
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in answer.lower()
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "upload_too_slow"
+
+
+def send_slowly(client: httpx.Client, head: bytes, pieces: Iterable[bytes]) -> bytes:
+    """Send a body's pieces with 0.3 s between them; return the answer's beginning."""
+    url = urlsplit(str(client.base_url))
+    with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=20) as slow:
+        slow.sendall(head)
+        for piece in pieces:
+            time.sleep(0.3 * TIMEOUT_S)
+            slow.sendall(piece)
+        return slow.recv(10_000)
+
+
+def test_a_long_recording_may_take_its_time(client: httpx.Client) -> None:
+    recording = flac(long_recording(3)[0])
+    body = PART + recording + b"\r\n--b--\r\n"
+    step = len(body) // 6 + 1
+    assert step / (0.3 * TIMEOUT_S) > 2 * LEAST_BYTES_PER_S
+    head = HEAD.replace(b"10000", b"%d" % len(body)) % b"timeline"
+    pieces = (body[start : start + step] for start in range(0, len(body), step))
+    assert send_slowly(client, head, pieces).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("first", [b"", PART + bytes(20 * LEAST_BYTES_PER_S)], ids=len)
+def test_one_that_dribbles_in_or_stops_is_left(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr("api.body._DRAIN_S", 0.5)
+    head = HEAD.replace(b"10000", b"%d" % (len(first) + 10_000)) % b"timeline"
+    pause_s = 0.1 if not first else 2 * TIMEOUT_S  # what was sent before buys no pause
+    answer = answer_to(client, head + first, pause_s)
+    assert answer.startswith(b"HTTP/1.1 408")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "upload_too_slow"
 
 

@@ -149,3 +149,15 @@ def test_a_message_that_is_refused_says_where(sent: str, says: str) -> None:
     with pytest.raises(InputError) as raised:
         message_of(sent)
     assert raised.value.detail.startswith(says)
+
+
+def test_nobody_waits_for_texts_that_cannot_come() -> None:
+    async def run() -> None:
+        texts = Texts()
+        waiting = asyncio.create_task(texts.wait_until(5, 3600))
+        await asyncio.sleep(0)
+        texts.end()
+        await waiting
+        await texts.wait_until(50, 3600)  # a segment that was cut by the end
+
+    asyncio.run(asyncio.wait_for(run(), 60))

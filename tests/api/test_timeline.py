@@ -1,8 +1,12 @@
 """A long recording with models that know one answer: what is asked, told, stored and refused."""
 
 import asyncio
+import errno
 import json
+import os
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +88,8 @@ def test_the_log_shows_them(client: httpx.Client) -> None:
     page = client.get("/predictions").json()["predictions"]
     assert page[0]["id"] == answer["id"]
     assert {one["recording_id"] for one in page[1:]} == {answer["id"]}
-    assert client.get("/stats").json()["modalities"]["timeline"] == 1
+    found = client.get("/stats").json()
+    assert (found["recordings"], found["total"]) == (1, len(answer["segments"]))
 
 
 def test_align_off_leaves_the_times(client: httpx.Client) -> None:
@@ -265,6 +270,37 @@ def test_silence_has_no_speech(client: httpx.Client) -> None:
     assert told[-1]["code"] == "no_speech"
 
 
+def test_what_the_alignment_moves_out_of_the_recording_is_left_out(client: httpx.Client) -> None:
+    music = {"start": 0.0, "end": 1.5, "text": "[music]"}
+    answer = post(client, segments=json.dumps([music, *as_json(shifted(SAID, 2.0))])).json()
+    assert answer["alignment"]["offset_s"] == pytest.approx(-2, abs=0.2)
+    assert [one["text"] for one in answer["segments"]] == [said.text for said in SAID]
+    assert answer["repairs"][0].startswith("the segment from 0.00 to 1.50 s was left out")
+
+
+def test_segments_of_hardly_any_length_are_answered(client: httpx.Client) -> None:
+    sent = [{"start": 1.0001, "end": 1.0003, "text": "hi", "speaker": "Ann"}]
+    answer = post(client, segments=json.dumps(sent)).json()
+    assert (answer["segments"][0]["start"], answer["segments"][0]["end"]) == (1.0, 1.1)
+    assert answer["speakers"]["Ann"]["seconds"] == 0.1
+
+
+def test_an_error_that_nobody_expected_is_an_event_too(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    quoted = "what a user sent"
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError(quoted)
+
+    monkeypatch.setattr("api.timeline_segments.together", broken)
+    response = post(client, "application/x-ndjson", segments=json.dumps(as_json(SAID[:1])))
+    last = events(response)[-1]
+    assert (last["event"], last["code"]) == ("error", "internal")
+    assert "ZeroDivisionError" in caplog.text
+    assert quoted not in response.text + caplog.text
+
+
 def test_a_segment_that_fails_costs_no_other(client: httpx.Client, models: FakeModels) -> None:
     sent = as_json(SAID)
     sent[2]["text"] = ""
@@ -298,6 +334,37 @@ def test_limits(database_url: str, own_models: FakeModels) -> None:
     with psycopg.connect(database_url) as connection:
         stored = connection.execute("SELECT speaker, input_text FROM emotion_logs").fetchall()
     assert (SAID[0].speaker, SAID[0].text) in stored
+
+
+def test_a_recording_leaves_the_spool_its_room(database_url: str, own_models: FakeModels) -> None:
+    free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
+    settings = Settings(DATABASE_URL=database_url, spool_max_bytes=free_bytes + 2**30)
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        response = post(client)
+        assert_problem(response, 503, "disk_full")
+        assert int(response.headers["retry-after"]) > 0
+        assert client.post("/analyze/text", data={"text": "hm"}).is_success
+
+
+@pytest.mark.parametrize("written", [0, len(AUDIO)])
+def test_a_full_disk(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """While the upload is written, and while its samples are."""
+    room = [written]
+
+    def write(file: int, content: memoryview) -> int:
+        room[0] -= len(content)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(file, content)
+
+    monkeypatch.setattr("api.spare_room._write", write)
+    response = post(client)
+    assert_problem(response, 503, "disk_full")
+    assert response.headers["retry-after"]
+    told = events(post(client, "application/x-ndjson"))
+    assert told[-1]["code"] == "disk_full"
+    monkeypatch.undo()
+    assert post(client).is_success
 
 
 def test_one_recording_too_many_is_refused(database_url: str, own_models: FakeModels) -> None:

@@ -127,6 +127,18 @@ def test_what_is_fine_stays() -> None:
         ([Cue(3, 4), Cue(1, 2)], [(1, 2), (3, 4)], "out of order"),
         ([Cue(1, 4), Cue(3, 5)], [(1, 3), (3, 5)], "where the next one begins"),
         ([Cue(-1, 2), Cue(9, 12)], [(0, 2), (9, 10)], "begins or ends"),
+        ([Cue(1.0001, 1.0003), Cue(2, 3)], [(1, 1.1), (2, 3)], "extended to 0.1 s"),
+        ([Cue(9.98, 12)], [(9.9, 10)], "extended to 0.1 s"),
+        (
+            [Cue(-2, -0.5, sent_s=(0, 1.5)), Cue(1, 2, sent_s=(3, 4))],
+            [(1, 2)],
+            "the segment from 0.00 to 1.50 s was left out",
+        ),
+        (
+            [Cue(-1, 2, sent_s=(1, 4))],
+            [(0, 2)],
+            "the segment from 1.00 to 4.00 s was cut where the recording begins",
+        ),
     ],
 )
 def test_repairs(cues: list[Cue], ready: list[tuple[float, float]], told: str) -> None:
@@ -149,6 +161,8 @@ def test_a_long_segment_is_cut_with_its_words() -> None:
     [
         ([Cue(1, 2), Cue(11, 12)], "segment_beyond_end"),
         ([Cue(-3, 0)], "segment_beyond_end"),
+        ([Cue(1, 2), Cue(17, 18, sent_s=(15, 16))], "segment_beyond_end"),
+        ([Cue(-2, -1, sent_s=(0, 1))], "segment_beyond_end"),
         ([Cue(1, 3, "a"), Cue(1.05, 4, "b")], "segments_overlap"),
     ],
 )
@@ -159,7 +173,7 @@ def test_what_is_not_repaired(cues: list[Cue], code: str) -> None:
 
 
 def test_any_json_list_is_cut_or_refused() -> None:
-    times: list[Any] = [0, 1, 1.05, 2, 9.95, 10, 1e6]
+    times: list[Any] = [0, 1e-5, 1.0001, 1.0003, 1.05, 2, 9.9, 9.9998, 10, 1e6]
     for start in times:
         for end in times:
             try:
@@ -167,4 +181,9 @@ def test_any_json_list_is_cut_or_refused() -> None:
                 found, _ = segments.ready(cues, 10)
             except InputError:
                 continue
-            assert all(0 <= cue.start_s < cue.end_s <= 10 for cue in found)
+            assert found
+            for cue in found:
+                assert 0 <= cue.start_s < cue.end_s <= 10
+                assert (
+                    cue.end_s - cue.start_s == pytest.approx(0.1) or cue.end_s - cue.start_s > 0.1
+                )
