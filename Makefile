@@ -54,7 +54,7 @@ fuzz: .venv/dev  ## hostile input for long: COUNT=100000 mutated inputs, then th
 	$(BIN)/python -m tests.fuzz $(COUNT)
 	$(PYTEST) -W error -m slow tests/api/test_promises.py
 
-screenshots: .venv/dev  ## take the README's pictures of the page, with a Chromium: about 3 minutes
+screenshots: .venv/dev  ## take the README's pictures of the page, with a Chromium: about 2 minutes
 	$(BIN)/python -m tests.ui.screenshots
 
 starters: .venv/dev  ## rebuild the starters' graphs from their checkpoints

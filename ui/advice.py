@@ -1,87 +1,125 @@
-"""What a person can do about an answer of the API that is an error."""
+"""What a person can do about an answer of the API that is an error: by its code."""
+
+from collections.abc import Mapping
 
 import httpx
 
 BUSY = "It may be busy: wait a moment and try again, or ask for less."
 LOOK = "Try again; if it keeps failing, look into the service's log."
-_BUSY_CODES = ("overloaded", "model_unavailable", "model_failed", "timeout")
+
+_SLIM = "save it as MP3, M4A or Opus, which take less room"
+_ANEW = "Add another recording, or save this one anew as WAV, FLAC or MP3, and {again}."
+_CORRECT = (
+    "Correct the transcript (WebVTT, SRT or JSON), add it again and {again}. Without it the voice "
+    "alone is judged."
+)
+_PARTS = "Cut the recording and its transcript into parts, or take the transcript away, and {again}"
+_NOT_READY = "The models aren't ready. Wait {wait} and {again}."
+
+_ANY = {
+    "rate_limited": "Too much was asked at once. Wait {wait} and {again}.",
+    "overloaded": "It is busy with others. Wait {wait} and {again}.",
+    "model_unavailable": _NOT_READY,
+    "model_failed": _NOT_READY,
+    "not_ready": _NOT_READY,
+    "timeout": "It may be busy: wait a moment and {again}, or ask for less.",
+    "disk_full": "Make room on the service's disk, where NEUROSENSE_SPOOL_DIR lies, and {again}.",
+    "log_unavailable": "Its log takes no rows: its database is away, and what waits for it on the "
+    "disk is at NEUROSENSE_SPOOL_MAX_BYTES. Start the database and {again}.",
+    "upload_too_slow": "The connection was too slow for it: {again}. If that fails too, "
+    + _SLIM
+    + ", or have NEUROSENSE_UPLOAD_TIMEOUT_S of the API allow more time.",
+    "audio_undecodable": _ANEW,
+    "audio_not_finite": _ANEW,
+    "audio_too_many_channels": _ANEW,
+    "audio_too_slow": _ANEW,
+    "audio_empty": "Add a recording that has sound in it and {again}.",
+    "audio_missing": "Add a recording that has sound in it and {again}.",
+    "audio_too_short": "Add a longer recording and {again}.",
+}
+_TRY = _ANY | {
+    "text_empty": "Change the sentence and {again}.",
+    "text_invalid": "Change the sentence and {again}.",
+    "text_too_large": "Use a shorter sentence and {again}.",
+    "audio_too_long": "Use a shorter recording and {again}; Timeline takes long ones.",
+    "audio_too_large": "Use a shorter recording, or " + _SLIM + ", and {again}; Timeline takes "
+    "long ones.",
+}
+_TIMELINE = _ANY | {
+    "overloaded": "Other long recordings are in work. Wait {wait} and {again}.",
+    "no_speech": "Add its transcript if there is somebody to hear, or another recording, and "
+    "{again}.",
+    "audio_too_long": "Cut it into parts and {again} for each, or have "
+    "NEUROSENSE_MAX_TIMELINE_SECONDS of the API allow more.",
+    "audio_too_large": "Cut it into parts, or " + _SLIM + ", and {again}. "
+    "NEUROSENSE_MAX_TIMELINE_BYTES of the API and the page allows more.",
+    "transcript_too_large": _PARTS + ". NEUROSENSE_MAX_TEXT_BYTES of the API allows more.",
+    "segments_too_large": _PARTS + ". NEUROSENSE_MAX_TEXT_BYTES of the API allows more.",
+    "transcript_too_long": _PARTS + ".",
+    "transcript_invalid": _CORRECT,
+    "transcript_empty": _CORRECT,
+    "segments_invalid": _CORRECT,
+    "segments_overlap": _CORRECT,
+    "segment_times_invalid": _CORRECT,
+    "segment_beyond_end": "Check that the transcript is this recording's. " + _CORRECT,
+}
+_LOG = _ANY | {
+    "log_unavailable": "Its database is away or busy; analysing goes on meanwhile, and nothing is "
+    "lost. Wait {wait} and {again}, or choose a shorter time.",
+}
+_NO_KEY = (
+    "The page's own key is missing, revoked or not for this. Make one with `neurosense "
+    "keys create page --scope analyze` and start the page with it in NEUROSENSE_API_KEY."
+)
+_NO_KEY_FOR_LOG = (
+    "The page's own key may not read the log. Start the API with NEUROSENSE_UI_MONITOR="
+    "true too, or make a key with `neurosense keys create page --scope analyze --scope "
+    "read` and start the page with it in NEUROSENSE_API_KEY."
+)
 
 
 def of_analysis(response: httpx.Response) -> str:
     """Return what to do after an analysis was refused."""
-    status = response.status_code
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return (
-            "The page's own key is missing, revoked or not for this. Make one with `neurosense "
-            "keys create page --scope analyze` and start the page with it in NEUROSENSE_API_KEY."
-        )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return f"Too much was asked at once. Wait {_wait(response)} and press Analyze again."
-    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-        return "Use a shorter sentence or recording."
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
-        return f"The models aren't ready. Wait {_wait(response)} and press Analyze again."
-    if status == httpx.codes.GATEWAY_TIMEOUT:
-        return BUSY
-    if response.is_client_error:
-        return "Change the sentence or the recording and press Analyze again."
-    return LOOK
+    if _is_for_want_of_a_key(response):
+        return _NO_KEY
+    other = "Change the sentence or the recording and {again}."
+    return _advice(response, _TRY, "press Analyze again", other)
 
 
 def of_log(response: httpx.Response) -> str:
     """Return what to do after the log was not shown."""
-    status = response.status_code
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return (
-            "The page's own key may not read the log. Start the API with NEUROSENSE_UI_MONITOR="
-            "true too, or make a key with `neurosense keys create page --scope analyze --scope "
-            "read` and start the page with it in NEUROSENSE_API_KEY."
-        )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return f"Too much was asked at once. Wait {_wait(response)} and press Refresh."
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
-        return (
-            "Its database is away or busy; analysing goes on meanwhile, and nothing is lost. "
-            f"Wait {_wait(response)} and press Refresh, or choose a shorter time."
-        )
-    if status == httpx.codes.GATEWAY_TIMEOUT:
-        return BUSY
-    if response.is_client_error:
-        return "Choose another time or other filters."
-    return LOOK
+    if _is_for_want_of_a_key(response):
+        return _NO_KEY_FOR_LOG
+    return _advice(response, _LOG, "press Refresh", "Choose another time or other filters.")
 
 
-def of_timeline(response: httpx.Response) -> str:
-    """Return what to do after a long recording was refused."""
-    status = response.status_code
-    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-        return (
-            "Send a shorter part of it, or save it as MP3, M4A or Opus, which take less room. "
-            "NEUROSENSE_MAX_TIMELINE_BYTES of the API and the page allows more."
-        )
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
-        return (
-            "Other long recordings are in work, or the models aren't ready. "
-            f"Wait {_wait(response)} and press the button again."
-        )
-    if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
-        return of_recording(str(response.json().get("code")))
-    return of_analysis(response)
+def of_timeline(response: httpx.Response, button: str) -> str:
+    """Return what to do after a long recording was refused; `button` was pressed for it."""
+    if _is_for_want_of_a_key(response):
+        return _NO_KEY
+    other = "Change the recording or its transcript and {again}."
+    return _advice(response, _TIMELINE, _again(button), other)
 
 
-def of_recording(code: str) -> str:
+def of_recording(code: str, button: str) -> str:
     """Return what to do about an error that was found in a long recording or its transcript."""
-    if code.startswith(("transcript", "segment")):
-        return (
-            "Correct the transcript (WebVTT, SRT or JSON) and add it again, or take it away: then "
-            "the voice alone is judged."
-        )
-    if code == "no_speech":
-        return "Add its transcript if there is somebody to hear, or another recording."
-    if code.startswith("audio"):
-        return "Add another recording, or save this one anew as WAV, FLAC or MP3."
-    return BUSY if code in _BUSY_CODES else LOOK
+    return _TIMELINE.get(code, LOOK).format(wait="a few seconds", again=_again(button))
 
 
-def _wait(response: httpx.Response) -> str:
-    return f"{response.headers.get('Retry-After', 'a few')} seconds"
+def _again(button: str) -> str:
+    return f"press {button} again"
+
+
+def _is_for_want_of_a_key(response: httpx.Response) -> bool:
+    return response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+
+
+def _advice(response: httpx.Response, by_code: Mapping[str, str], again: str, other: str) -> str:
+    """Return what the code asks for; `other` where the code is new and the request was at fault."""
+    known = by_code.get(str(response.json().get("code")))
+    if known is None:
+        known = other if response.is_client_error else LOOK
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            known = _ANY["overloaded"]
+    wait_s = response.headers.get("Retry-After", "a few")
+    return known.format(wait=f"{wait_s} seconds", again=again)

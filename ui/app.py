@@ -19,7 +19,7 @@ from ui.try_page import show_try
 _ICON = Path(__file__).with_name("icon.svg")
 # Lines longer than this are hard to read, and the charts need no more.
 _STYLE = """<style>
-.stMainBlockContainer{max-width:68rem;padding-top:2.5rem}
+.stMainBlockContainer{max-width:62rem;padding-top:2.5rem}
 /* White is too faint on the dark theme's own primary colour, hovered too. */
 button[data-testid=stBaseButton-primary]{background:#1f6f8b!important;color:#fff!important}
 button[data-testid=stBaseButton-primary]:hover{background:#185a72!important}
@@ -27,6 +27,12 @@ button[data-testid=stBaseButton-primary]:hover{background:#185a72!important}
 .stSlider label,.stSlider label *{color:inherit!important}
 /* Captions are 60 % opaque, which the colour of links is too light for. */
 [data-testid=stCaptionContainer] a{color:inherit!important;text-decoration:underline}
+/* `upload.py` says it, and right. */
+[class*=st-key-upload] [data-testid=stFileUploaderDropzoneInstructions]{display:none}
+/* Six figures in a line. */
+[data-testid=stMetricValue]{font-size:1.75rem}
+/* Only scripts read it. */
+.stElementContainer:has([data-plays]){display:none}
 </style>"""
 # Mends what Streamlit leaves out; its comments say what.
 _ACCESSIBILITY = Path(__file__).with_name("accessibility.html")

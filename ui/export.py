@@ -13,12 +13,17 @@ MOST_ROWS = 10_000
 
 _BRANCHES = ("text", "audio")
 _PLAIN = ("id", "created_at", "modality", "top_emotion", "confidence", "latency_ms", "request_id")
+_PART = ("recording_id", "start_s", "end_s")
+"""Of a segment: where it is."""
+_TRACK = ("track", "shadow_of")
 _COLUMNS = (
     *_PLAIN,
     *(f"score_{emotion.lower()}" for emotion in EMOTIONS),
     *(f"weight_{branch}" for branch in _BRANCHES),
     *(f"degraded_{what}" for what in ("modality", "code", "reason")),
     *(f"{branch}_{what}" for branch in _BRANCHES for what in ("model", "version", "weights")),
+    *_PART,
+    *_TRACK,
 )
 
 
@@ -41,7 +46,7 @@ def as_json(
 
 
 def _row(prediction: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: prediction[name] for name in _PLAIN}
+    row = {name: prediction[name] for name in (*_PLAIN, *_PART, *_TRACK)}
     row |= {f"score_{name.lower()}": share for name, share in prediction["all_scores"].items()}
     row |= {f"weight_{name}": share for name, share in prediction["fusion_weights"].items()}
     row |= {f"degraded_{name}": said for name, said in (prediction["degraded"] or {}).items()}

@@ -23,6 +23,7 @@ _TRACKS = {
     "canary": "Canary",
     "shadow": "Shadow, given to nobody",
 }
+_ALL = "All"
 _WIDTH_PX = 152  # two beside each other on a phone
 
 
@@ -70,15 +71,15 @@ def _midnight(day: date) -> datetime:
 
 def _choice(label: str, options: dict[str, str]) -> str | None:
     """Draw a list of which one or all can be chosen; None is all."""
-    chosen: str | None = st.selectbox(
+    chosen: str = st.selectbox(
         label,
-        [None, *options],
-        format_func=lambda name: "All" if name is None else options.get(name, name),
+        [_ALL, *options],
+        format_func=lambda name: options.get(name, name),
         key=label,
         persist_state="page",
         width=_WIDTH_PX,
     )
-    return chosen
+    return None if chosen == _ALL else chosen
 
 
 def _versions(client: Client, whole_time: Wanted) -> dict[str, str]:
@@ -86,6 +87,5 @@ def _versions(client: Client, whole_time: Wanted) -> dict[str, str]:
     models = history.stats(client, whole_time)["models"]
     # Such as `text neurosense/starter-text 1 (starter)`.
     found = {name.rsplit(" ", 2)[-2] for name in models}
-    if chosen := st.session_state.get("Model version"):
-        found.add(chosen)
-    return {version: version for version in sorted(found)}
+    chosen = st.session_state.get("Model version", _ALL)
+    return {version: version for version in sorted({*found, chosen} - {_ALL})}

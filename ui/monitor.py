@@ -38,13 +38,16 @@ def show_monitor(client: Client) -> None:
 
 
 def _show(client: Client, wanted: Wanted, found: Answer) -> None:
-    if not found["total"]:
+    # What a recording comes to is listed beside its segments, but not counted with them.
+    apart = 0 if wanted.modality else found.get("recordings", 0)
+    if not (listed := found["total"] + apart):
         st.info(_nothing(wanted), icon=":material/info:")
         return
-    _show_figures(found)
-    show_charts(found, wanted)
-    show_predictions(client, wanted, found["total"])
-    _show_export(client, wanted, found["total"])
+    if found["total"]:
+        _show_figures(found)
+        show_charts(found)
+    show_predictions(client, wanted, listed)
+    _show_export(client, wanted, listed)
 
 
 def _nothing(wanted: Wanted) -> str:
@@ -66,7 +69,7 @@ def _show_figures(found: Answer) -> None:
     }
     with st.container(horizontal=True):
         for label, value in figures.items():
-            st.metric(label, value, width=136)
+            st.metric(label, value, width=124)
 
 
 def _show_export(client: Client, wanted: Wanted, total: int) -> None:

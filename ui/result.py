@@ -26,6 +26,14 @@ def show_answer(analysis: Analysis, answer: Answer, curl: str) -> None:
         if analysis.clip:
             recording = words.escaped(analysis.clip.name)
             st.markdown(f"Run it in the folder that holds the recording {recording}.")
+            st.download_button(
+                f"Download {recording}",
+                analysis.clip.content,
+                analysis.clip.name,
+                analysis.clip.media_type,
+                icon=":material/download:",
+                on_click="ignore",
+            )
     with st.expander("The whole answer as JSON"):
         st.json(answer)
 
@@ -67,9 +75,9 @@ def parts(answer: Answer) -> dict[str, Mapping[str, float]]:
 
 
 def _show_origin(answer: Answer) -> None:
-    for branch, ran in answer["models"].items():
-        st.caption(words.model(branch, ran))
-    st.caption(f"Answered in {answer['latency_ms']:.0f} ms. Number in the log: {answer['id']}")
+    models = [words.model(branch, ran) for branch, ran in answer["models"].items()]
+    took = f"Answered in {answer['latency_ms']:.0f} ms"
+    st.caption("  \n".join([*models, f"{took}. Number in the log: {answer['id']}"]))
 
 
 def _show_table(answer: Answer) -> None:

@@ -14,6 +14,7 @@ from ui.settings import Settings
 from ui.theme import colors
 from ui.timeline_charts import MOST_BARS, SELECTED, timeline
 from ui.timeline_parts import Part
+from ui.timeline_player import show_player
 from ui.timeline_request import Request, ask_request
 from ui.timeline_run import Run, while_looked_at
 from ui.timeline_words import progress
@@ -32,7 +33,7 @@ def show_timeline(client: Client, settings: Settings) -> None:
     if run is not None and run.under_way:
         _watch()
     elif run is not None:
-        _show_outcome()
+        _show_outcome(run)
 
 
 def _start(client: Client, request: Request) -> None:
@@ -57,22 +58,23 @@ def _watch() -> None:
         st.rerun()
 
 
-@st.fragment  # type: ignore[untyped-decorator]
-def _show_outcome() -> None:
-    run: Run = st.session_state[_RUN]
+def _show_outcome(run: Run) -> None:
     if run.error is not None:
         show_error(run.error)
     elif run.stopped:
         done = f"{len(run.segments):,} segments were judged; the rest was dropped."
-        st.info(f"Stopped: {done} Press Make the timeline to start again.")
+        st.info(f"Stopped: {done} Press {run.request.button} to start again.")
     else:
-        _show(run)
+        st.caption(f"Result for {words.escaped(run.request.recording.name)}")
+        result.show_headline(run.answer)
+        show_player(run.request.recording)
+        _show_segments()
 
 
-def _show(run: Run) -> None:
+@st.fragment  # type: ignore[untyped-decorator]
+def _show_segments() -> None:
+    run: Run = st.session_state[_RUN]
     answer = run.answer
-    st.markdown(f"Result for {words.escaped(run.request.recording.name)}")
-    result.show_headline(answer)
     part = _ask_part(answer["duration_s"])
     shown = part.of(answer["segments"])
     if not shown:
@@ -84,7 +86,7 @@ def _show(run: Run) -> None:
     chosen = segment.ask_segment(shown)
     with place:
         _show_chart(run, part, chosen["number"])
-    segment.show_segment(chosen, run.request.recording)
+    segment.show_segment(chosen)
     segment.show_table(shown)
     result.show_shifts(answer, shown)
     result.show_speakers(answer)

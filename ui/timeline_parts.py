@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ui.theme import EMOTION_FILLS
 from ui.timeline_words import Segment, line
 from ui.words import emotion_name
-
-FROM_TOP = ("JOY", "SURPRISE", "NEUTRAL", "FEAR", "SADNESS", "DISGUST", "ANGER")
-"""Every emotion, from pleasant to unpleasant."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,19 @@ def mean_scores(group: Sequence[Segment]) -> dict[str, float]:
 def stacked(group: Sequence[Segment]) -> Iterator[tuple[float, float, str]]:
     """Yield floor, top and name of each emotion that the group has, from the top down."""
     scores, top = mean_scores(group), 1.0
-    for emotion in FROM_TOP:
+    for emotion in EMOTION_FILLS:
         if share := scores.get(emotion, 0.0):
             yield top - share, top, emotion_name(emotion)
             top -= share
+
+
+def lanes(segments: Sequence[Segment], most: int) -> dict[str, list[Segment]]:
+    """Return what each speaker says, in the order of their first words; the rest as one."""
+    of: dict[str, list[Segment]] = {}
+    for one in segments:
+        if name := one["speaker"]:
+            of.setdefault(name if name in of or len(of) < most else "Others", []).append(one)
+    return of
 
 
 def tip(group: Sequence[Segment]) -> str:

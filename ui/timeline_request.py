@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ui.client import Clip
 from ui.settings import Settings
-from ui.try_page import AUDIO_TYPES
+from ui.upload import AUDIO_TYPES, ask_file
 
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 _SAMPLE = "conversation"
+_MAKE, _USE_SAMPLE = "Make the timeline", f"Use the sample {_SAMPLE}"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Request:
     recording: Clip
     transcript: Clip | None
     align: bool
+    button: str = _MAKE
+    """What was pressed for it, and is to be pressed again where it fails."""
 
     @property
     def files(self) -> dict[str, Any]:
@@ -50,40 +52,34 @@ def ask_request(settings: Settings) -> Request | None:
         help="By up to 5 seconds, by where a voice is heard.",
     )
     with st.container(horizontal=True):
-        pressed = st.button("Make the timeline", type="primary")
-        sample = (_SAMPLES / f"{_SAMPLE}.flac").exists() and st.button(f"Use the sample {_SAMPLE}")
+        pressed = st.button(_MAKE, type="primary")
+        sample = (_SAMPLES / f"{_SAMPLE}.flac").exists() and st.button(_USE_SAMPLE)
     if sample:
-        return Request(_sample("flac", "audio/flac"), _sample("vtt", "text/vtt"), align)
+        clips = _sample("flac", "audio/flac"), _sample("vtt", "text/vtt")
+        return Request(*clips, align, _USE_SAMPLE)
     if pressed and recording is None:
-        st.info("Add a recording first, then press Make the timeline.")
+        st.info(f"Add a recording first, then press {_MAKE}.")
     return Request(recording, transcript, align) if pressed and recording else None
 
 
 def _ask_files(settings: Settings) -> tuple[Clip | None, Clip | None]:
     left, right = st.columns(2, gap="medium")
-    most = max(1, settings.max_timeline_bytes // 2**20)
     with left:
-        recording = st.file_uploader(
+        recording = ask_file(
             "Recording: a call, an interview, a lesson",
-            type=AUDIO_TYPES,
-            max_upload_size=most,
-            help=f"Up to {most} MB; what is too long for the service is said when it is heard.",
+            AUDIO_TYPES,
+            settings.max_timeline_bytes,
+            "What is too long for the service is said when it is heard.",
         )
     with right:
-        transcript = st.file_uploader(
+        transcript = ask_file(
             "Transcript, if there is one: WebVTT, SRT or JSON",
-            type=["vtt", "srt", "json"],
-            max_upload_size=1,
-            help="JSON: a list of {start, end, text, speaker?}, times in seconds. Without a "
+            ["vtt", "srt", "json"],
+            2**20,
+            "JSON: a list of {start, end, text, speaker?}, times in seconds. Without a "
             "transcript the voice alone is judged.",
         )
-    return _clip(recording), _clip(transcript)
-
-
-def _clip(file: UploadedFile | None) -> Clip | None:
-    if file is None:
-        return None
-    return Clip(file.name, file.getvalue(), file.type or "application/octet-stream")
+    return recording, transcript
 
 
 def _sample(ending: str, media_type: str) -> Clip:

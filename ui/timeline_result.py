@@ -22,7 +22,11 @@ def show_headline(answer: Answer) -> None:
     """Say what the recording comes to, what was done to its transcript, and what went wrong."""
     overall, segments = answer["overall"], answer["segments"]
     emotion = words.emotion_name(overall["top_emotion"])
-    st.header(f"{emotion}, {words.percent(overall['confidence'])} overall", anchor=False)
+    title = f"{emotion}, {words.percent(overall['confidence'])} overall"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(title, anchor=False, width="content")
+        if mark := said.starter_mark(segments):
+            st.badge(mark, icon=":material/warning:", color="yellow")
     count = f"{len(segments):,} segment{'s' * (len(segments) != 1)}"
     st.markdown(f"{clock(answer['duration_s'])} of sound, {count}, weighted by their length.")
     st.info(said.alignment(answer["alignment"]), icon=":material/align_horizontal_left:")
@@ -68,7 +72,7 @@ def show_speakers(answer: Answer) -> None:
     shown = list(scores.items())[: _MOST_CHARTS + 1]
     with st.container(horizontal=True):
         for title, values in shown:
-            with st.container(border=True, width=296):
+            with st.container(border=True, width=264):
                 st.text(title)
                 st.altair_chart(score_bars(title, values, order, colors()), width="stretch")
     with st.expander("The same figures as a table"):
@@ -86,10 +90,9 @@ def _line(title: str, scores: Mapping[str, float], order: list[str]) -> dict[str
 
 def show_origin(answer: Answer) -> None:
     """Name the weights that answered."""
-    for model in said.models(answer["segments"]):
-        st.markdown(model)
-    took = words.milliseconds(answer["latency_ms"])
-    st.markdown(f"Answered in {took}. Number in the log: {answer['id']}")
+    took = f"Answered in {words.milliseconds(answer['latency_ms'])}"
+    lines = [*said.models(answer["segments"]), f"{took}. Number in the log: {answer['id']}"]
+    st.caption("  \n".join(lines))
 
 
 def show_files(answer: Answer, name: str) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from streamlit.runtime import get_instance
@@ -52,7 +53,8 @@ class Run:
     def _ask(self, client: Client) -> None:
         seen_s = time.monotonic()
         try:
-            told = client.stream(PATH, advice.of_timeline, files=self.request.files)
+            advise = partial(advice.of_timeline, button=self.request.button)
+            told = client.stream(PATH, advise, files=self.request.files)
             with closing(told):
                 for event in told:
                     now_s = time.monotonic()
@@ -72,7 +74,8 @@ class Run:
         if kind == "segment":
             self.segments.append(data)
         elif kind == "error":
-            raise ApiError(sentence(data["detail"]), advice.of_recording(data["code"]))
+            advised = advice.of_recording(data["code"], self.request.button)
+            raise ApiError(sentence(data["detail"]), advised)
         elif kind in ("progress", "waveform", "summary"):
             setattr(self, kind, data)
 

@@ -1,6 +1,5 @@
 """One segment of a timeline, chosen to hear and read it; or all of them in a table."""
 
-import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -8,12 +7,12 @@ import streamlit as st
 from ui import timeline_words as said
 from ui import words
 from ui.charts import score_bars
-from ui.client import Clip
 from ui.result import parts
 from ui.theme import colors
+from ui.timeline_player import mark, play
 from ui.timeline_words import Segment, clock
 
-_CHOSEN, _PLAY = "timeline segment", "timeline plays"
+_CHOSEN = "timeline segment"
 _MOST_ROWS = 200
 
 
@@ -25,11 +24,7 @@ def choose(number: int | None) -> None:
 def choose_and_play(number: int) -> None:
     """Have it be heard too; for what a person presses, never by itself."""
     choose(number)
-    _play()
-
-
-def _play() -> None:
-    st.session_state[_PLAY] = True
+    play()
 
 
 def ask_segment(segments: Sequence[Segment]) -> Segment:
@@ -46,22 +41,20 @@ def ask_segment(segments: Sequence[Segment]) -> Segment:
         list(by_number),
         format_func=lambda number: said.line(by_number[number]),
         key=_CHOSEN,
-        on_change=_play,
+        on_change=play,
         help="A click on its bar in the chart chooses it too.",
     )
     return by_number[number]
 
 
-def show_segment(one: Segment, recording: Clip) -> None:
+def show_segment(one: Segment) -> None:
     """Let people hear and read a segment, and see what was found in it."""
-    first, last = math.floor(one["start"]), math.ceil(one["end"])
     with st.container(border=True):
         who = f"{one['speaker']}, " if one["speaker"] else ""
         st.markdown(words.escaped(f"{who}{clock(one['start'])} to {clock(one['end'])}"))
         if one["text"]:
             st.markdown(words.escaped(f"“{one['text']}”"))
-        play = st.session_state.pop(_PLAY, False)
-        st.audio(recording.content, recording.media_type, first, end_time=last, autoplay=play)
+        mark(one)
         if one["error"]:
             st.warning(
                 words.escaped(f"No result: {one['error']['detail']}"), icon=":material/report:"

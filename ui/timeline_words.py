@@ -38,12 +38,27 @@ def alignment(found: Mapping[str, Any]) -> str:
         return "The transcript's times are as they were sent: aligning was switched off."
     fit, before = _fit(found["confidence"]), found["correlation_before"]
     if status == "kept":
-        return f"The transcript's times were kept: no others within 5 seconds fit better. {fit}."
-    late, moved = ("late", "back") if offset_s < 0 else ("early", "forward")
-    return (
-        f"The transcript was {abs(offset_s):.2f} s {late}: its times were moved {moved} by that. "
-        f"{fit}, after {before:.2f} as it was sent."
-    )
+        return (
+            "The transcript's times were kept: no others within 5 seconds are sure to fit better. "
+            f"{fit}."
+        )
+    changes = " ".join([*_offset(offset_s), *_drift(found.get("drift_ppm"))])
+    return f"{changes} {fit}, after {before:.2f} as it was sent."
+
+
+def _offset(seconds: float) -> Iterator[str]:
+    late, moved = ("late", "back") if seconds < 0 else ("early", "forward")
+    if abs(seconds) >= 0.005:
+        yield (
+            f"The transcript was {abs(seconds):.2f} s {late}: its times were moved {moved} by that."
+        )
+
+
+def _drift(ppm: float | None) -> Iterator[str]:
+    if ppm:
+        slow, changed = ("slow", "stretched") if ppm > 0 else ("fast", "shortened")
+        rate = f"{abs(ppm) * 3600 / 1e6:.1f} s an hour"
+        yield f"The transcript's clock was {slow} by {rate}: its times were {changed} by that."
 
 
 def _fit(correlation: float) -> str:
@@ -77,8 +92,18 @@ def _problems(one: Segment) -> Iterator[str]:
 
 def models(segments: Iterable[Segment]) -> list[str]:
     """Name each model that answered, once."""
-    ran = (one["result"]["models"].items() for one in segments if one["result"])
-    return list(dict.fromkeys(words.model(*model) for each in ran for model in each))
+    return list(dict.fromkeys(words.model(*ran) for ran in _ran(segments)))
+
+
+def starter_mark(segments: Iterable[Segment]) -> str | None:
+    """Mark what starter weights judged, some of it or all."""
+    ran = {(branch, model["weights"]) for branch, model in _ran(segments)}
+    return words.starter_mark({b: "starter" for b in words.BRANCHES if (b, "starter") in ran})
+
+
+def _ran(segments: Iterable[Segment]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for one in segments:
+        yield from one["result"]["models"].items() if one["result"] else ()
 
 
 def headline(one: Segment) -> str:

@@ -7,8 +7,8 @@ from ui.client import Analysis, Answer, ApiError, Client, Clip
 from ui.result import show_answer
 from ui.service import needs_key, show_error
 from ui.settings import Settings
+from ui.upload import AUDIO_TYPES, ask_file
 
-AUDIO_TYPES = ["wav", "mp3", "m4a", "aac", "mp4", "flac", "ogg", "oga", "opus", "webm"]
 _UPLOAD, _RECORD, _SAMPLE = "Upload a file", "Record now", "Use a sample"
 _WORDS, _CHOSEN = "words", "sample"
 
@@ -55,17 +55,11 @@ def _ask_clip(settings: Settings) -> Clip | None:
         return _ask_sample()
     if way == _RECORD:
         file = st.audio_input("Record from the microphone")
-    else:
-        file = st.file_uploader(
-            "Audio file",
-            type=AUDIO_TYPES,
-            max_upload_size=max(1, settings.max_upload_bytes // 2**20),
-        )
-        if file:
-            st.audio(file)
-    if file is None:
-        return None
-    return Clip(file.name, file.getvalue(), file.type or "application/octet-stream")
+        return Clip("recording.wav", file.getvalue(), "audio/wav") if file else None
+    clip = ask_file("Audio file", AUDIO_TYPES, settings.max_upload_bytes)
+    if clip:
+        st.audio(clip.content, format=clip.media_type)
+    return clip
 
 
 def _ask_sample() -> Clip | None:

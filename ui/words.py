@@ -15,6 +15,7 @@ MODALITIES = {
     "multimodal_fused": "Words and voice",
     "text_only": "Words, of a request for both",
     "audio_only": "Voice, of a request for both",
+    "timeline": "Long recordings, as a whole",
 }
 """What an answer rests on, by its name in the API."""
 
@@ -80,10 +81,10 @@ def milliseconds(time_ms: float | None) -> str:
 
 
 def model(branch: str, ran: Mapping[str, Any]) -> str:
-    """Name the model of a branch, its version and where its weights come from."""
-    source = {"starter": "**starter weights**", "hub": "published weights", "local": "own weights"}
-    weights = source.get(ran["weights"], f"{ran['weights']} weights")
-    return f"{BRANCHES[branch].capitalize()}: {ran['name']}, version {ran['version']}, {weights}"
+    """Name the model of a branch, its version and its weights; starters have a mark instead."""
+    source = {"starter": "", "hub": ", published weights", "local": ", own weights"}
+    weights = source.get(ran["weights"], f", {ran['weights']} weights")
+    return f"{BRANCHES[branch].capitalize()}: {ran['name']}, version {ran['version']}{weights}"
 
 
 def model_name(counted: str) -> str:
@@ -100,10 +101,8 @@ def starter_notice(weights: Mapping[str, str | None]) -> str | None:
     if not starters:
         return None
     return (
-        f"**Starter weights are answering for the {starters}.** They are the "
-        "small ones that come with the project, made for trying it out: expect more mistakes "
-        "than from the published models. With access to the model hub, start with "
-        "`NEUROSENSE_WEIGHTS=hub` to use those."
+        f"**Starter weights are answering for the {starters}.** "
+        "Fewer mistakes with `NEUROSENSE_WEIGHTS=hub`."
     )
 
 

@@ -1,5 +1,6 @@
 """`python -m tests.api.process`: the API as its own process, with models that know one answer."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -19,14 +20,18 @@ from tests.api.fakes import FakeModels
 
 PROJECT = Path(__file__).parents[2]
 EXPLODING = "explode"
+LINGERING, LINGER = "linger", "TESTS_LINGER"
+"""A text that is never answered, in a process with that variable."""
 
 
 class Exploding(FakeModels):
-    """Fails in a way that nobody foresaw, and quotes what it was sent."""
+    """Fails in a way that nobody foresaw, and quotes what it was sent; or doesn't answer."""
 
     async def text(self, text: bytes, timeout_s: float) -> BranchResult:
         if EXPLODING.encode() in text:
             raise ValueError(f"cannot read {text!r}")
+        if LINGERING.encode() in text and LINGER in os.environ:
+            await asyncio.sleep(3600)
         return await super().text(text, timeout_s)
 
 
@@ -49,7 +54,7 @@ def api_process(
     database_url: str, log_path: Path, module: str = "tests.api.process", **settings: str
 ) -> Iterator[Api]:
     """The API under uvicorn as in production, but for its models; `api` has the real ones."""
-    [port] = free_ports(1)
+    port = settings.get("NEUROSENSE_API_PORT") or free_ports(1)[0]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO", "OTEL"))}
     folder = str(log_path.parent)
     environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port)}

@@ -1,17 +1,18 @@
 """`make screenshots`: the README's pictures of the page, in docs/screenshots.
 
-They show a system of its own, with the starter weights, that is used as a person uses it.
+They show a system of its own, with the starter weights, that is used as a person uses it. The hour
+that Monitor shows is an example: its answers are real, their times and latencies are spread.
 """
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import typer
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
@@ -21,11 +22,10 @@ from ui import samples
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 # Higher than any tab, so that nothing has to be scrolled.
-_VIEW: ViewportSize = {"width": 1200, "height": 4000}
+_VIEW: ViewportSize = {"width": 1080, "height": 4000}
 _MARGIN_PX = 20  # ends below the frame of what is last
 _WAIT_MS = 120_000
-_REQUESTS = 42
-_EVERY_S = 2.0  # Monitor shows minutes: this makes two or three
+_REQUESTS = 40
 _SENTENCES = [
     "I love this!",
     "I am furious with you, this is the third time!",
@@ -36,6 +36,19 @@ _SENTENCES = [
     "The soup was cold and smelled of old fish.",
     "Thank you, that was the kindest thing all year.",
 ]
+# Each answer some times more, within the hour before: few at first, most after three quarters.
+_AN_HOUR = """
+    INSERT INTO emotion_logs
+    SELECT (copy).* FROM (
+        SELECT jsonb_populate_record(answer, jsonb_build_object(
+            'id', gen_random_uuid(),
+            'created_at', now() - interval '1 hour' * (0.25 + 0.75 * random() ^ 1.5 - 0.25
+                          * (random() ^ 3)),
+            'latency_ms', answer.latency_ms * (0.7 + 0.4 * random() + 1.5 * random() ^ 16)
+        )) AS copy
+        FROM emotion_logs AS answer, generate_series(1, 12)
+    ) AS copies
+"""
 
 
 def ask_variously(api_url: str) -> None:
@@ -45,7 +58,6 @@ def ask_variously(api_url: str) -> None:
         typer.echo(f"\rRequest {number + 1} of {_REQUESTS}", nl=number == _REQUESTS - 1)
         path, form = _request(number, voices)
         httpx.post(f"{api_url}/analyze/{path}", timeout=60, **form).raise_for_status()
-        time.sleep(_EVERY_S * (number % 3 > 0))
 
 
 def _request(number: int, voices: list[bytes]) -> tuple[str, dict[str, Any]]:
@@ -58,21 +70,33 @@ def _request(number: int, voices: list[bytes]) -> tuple[str, dict[str, Any]]:
     return ("audio", {"files": voice}) if number % 4 == 1 else ("text", {"data": words})
 
 
+def spread_over_an_hour(database_url: str) -> None:
+    """Fill the log of this system, which is thrown away, with copies of its answers."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT setseed(0.5)")
+        connection.execute(_AN_HOUR)
+
+
 def show_try(page: Page) -> Locator:
     """Analyze the sample birthday; return what stands last in the picture."""
     page.get_by_role("radio", name="Use a sample").click()
     page.get_by_role("radio", name="Birthday").click()
     expect(page.locator("audio")).to_be_visible()
     page.get_by_role("button", name="Analyze").click()
+    expect(page.get_by_role("heading", name="Together")).to_be_visible()
     return page.get_by_text("The whole answer as JSON")
 
 
 def show_timeline(page: Page) -> Locator:
-    """Make the timeline of the sample conversation."""
+    """Make the timeline of the sample conversation, and choose a segment of it."""
     page.get_by_role("tab", name="Timeline").click()
     page.get_by_role("button", name="Use the sample conversation").click()
     panel = page.get_by_role("tabpanel", name="Timeline")
-    return panel.get_by_text("The segments as a table")
+    panel.get_by_role("combobox").click()
+    page.get_by_role("option", name="I am furious").click()
+    expect(panel.get_by_text("“I am furious")).to_be_visible()
+    page.evaluate("document.querySelectorAll('audio').forEach(audio => audio.pause())")
+    return panel.get_by_text("Number in the log")
 
 
 def show_monitor(page: Page) -> Locator:
@@ -82,7 +106,7 @@ def show_monitor(page: Page) -> Locator:
     panel.get_by_role("combobox", name="Time").click()
     page.get_by_role("option", name="Last hour").click()
     expect(panel.get_by_role("heading", name="How many per minute")).to_be_visible()
-    return panel.get_by_text("The same figures as a table")
+    return panel.get_by_role("button", name="Download JSON")
 
 
 def take(page: Page, show: Callable[[Page], Locator]) -> None:
@@ -90,6 +114,7 @@ def take(page: Page, show: Callable[[Page], Locator]) -> None:
     last = show(page)
     expect(last).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # stands where a chart will be
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1500)  # until charts have taken their size, and nothing fades
@@ -120,11 +145,13 @@ def main() -> None:
     chromium = find_chromium() or sys.exit(NO_CHROMIUM)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        environment = stack_environment(Path(folder) / "state")
+        state = Path(folder) / "state"
+        environment = stack_environment(state)
         typer.echo("Starting the system ...")
         process = start_serve(environment, Path(folder) / "serve.log")
         try:
             ask_variously(f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}")
+            spread_over_an_hour((state / "database_url").read_text().strip())
             with opened(chromium, f"http://127.0.0.1:{environment['NEUROSENSE_UI_PORT']}") as page:
                 for show in (show_try, show_timeline, show_monitor):
                     take(page, show)

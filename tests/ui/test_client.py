@@ -1,5 +1,6 @@
 """Every way a call to the API can fail, against real sockets."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -56,26 +57,34 @@ def failure(url: str, timeout_s: float = 10.0) -> ApiError:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "problem", "advice"),
+    ("status", "code", "advice"),
     [
-        (422, {}, "The text is empty.", "press Analyze again"),
-        (413, {}, "The text is empty.", "shorter"),
-        (503, {"Retry-After": "7"}, "The text is empty.", "Wait 7 seconds"),
-        (504, {}, "The text is empty.", "may be busy"),
-        (401, {}, "The text is empty.", "neurosense keys create page"),
-        (403, {}, "The text is empty.", "NEUROSENSE_API_KEY"),
-        (429, {"Retry-After": "9"}, "The text is empty.", "Wait 9 seconds"),
-        (500, {}, "The text is empty.", "log"),
+        (422, "text_empty", "Change the sentence and press Analyze again"),
+        (422, "audio_undecodable", "Add another recording"),
+        (422, "audio_too_long", "Timeline takes long ones"),
+        (413, "audio_too_large", "MP3"),
+        (413, "text_too_large", "shorter sentence"),
+        (408, "upload_too_slow", "NEUROSENSE_UPLOAD_TIMEOUT_S"),
+        (429, "rate_limited", "Wait 7 seconds and press Analyze again"),
+        (503, "model_unavailable", "Wait 7 seconds and press Analyze again"),
+        (503, "disk_full", "Make room"),
+        (503, "something_new", "Wait 7 seconds"),
+        (504, "timeout", "may be busy"),
+        (401, "key_missing", "neurosense keys create page"),
+        (403, "scope_missing", "NEUROSENSE_API_KEY"),
+        (422, "something_new", "Change the sentence or the recording and press Analyze again"),
+        (500, "internal", "log"),
     ],
 )
 def test_an_error_of_the_api_becomes_its_words_and_what_to_do(
-    scripted: str, status: int, headers: dict[str, str], problem: str, advice: str
+    scripted: str, status: int, code: str, advice: str
 ) -> None:
-    body = b'{"detail": "the text is empty", "code": "text_empty"}'
-    Scripted.answers["/analyze/text"] = (status, headers, body)
+    body = json.dumps({"detail": "it cannot be", "code": code}).encode()
+    Scripted.answers["/analyze/text"] = (status, {"Retry-After": "7"}, body)
     error = failure(scripted)
-    assert error.problem == problem
+    assert error.problem == "It cannot be."
     assert advice in error.advice
+    assert "transcript" not in error.advice
 
 
 @pytest.mark.parametrize("body", [b"<html>a router's login page</html>", b"[1, 2]", b"\xff"])

@@ -14,7 +14,8 @@ from ui.timeline_run import PATH, Run
 
 __all__ = ["scripted"]
 
-REQUEST = Request(Clip("a.wav", b"RIFF" * 1000, "audio/wav"), None, align=True)
+BUTTON = "Use the sample"
+REQUEST = Request(Clip("a.wav", b"RIFF" * 1000, "audio/wav"), None, align=True, button=BUTTON)
 NDJSON = {"Content-Type": "application/x-ndjson"}
 EVENTS: list[dict[str, Any]] = [
     {"event": "progress", "stage": "decoding", "done": 3.0, "total": None},
@@ -55,43 +56,60 @@ def test_the_pages_key_is_sent(scripted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "problem", "advice"),
+    ("status", "code", "advice"),
     [
-        (401, {}, "It cannot be.", "neurosense keys create page"),
-        (413, {}, "It cannot be.", "NEUROSENSE_MAX_TIMELINE_BYTES"),
-        (422, {}, "It cannot be.", "Correct the transcript"),
-        (503, {"Retry-After": "7"}, "It cannot be.", "Wait 7 seconds"),
-        (500, {}, "It cannot be.", "log"),
+        (401, "key_missing", "neurosense keys create page"),
+        (408, "upload_too_slow", "NEUROSENSE_UPLOAD_TIMEOUT_S"),
+        (413, "audio_too_large", "NEUROSENSE_MAX_TIMELINE_BYTES"),
+        (413, "transcript_too_large", "into parts"),
+        (413, "something_new", "Change the recording or its transcript and press"),
+        (422, "transcript_invalid", "Correct the transcript"),
+        (422, "audio_missing", "has sound in it"),
+        (429, "rate_limited", "Wait 7 seconds and press"),
+        (503, "overloaded", "Other long recordings are in work. Wait 7 seconds"),
+        (503, "disk_full", "Make room"),
+        (503, "something_new", "Wait 7 seconds"),
+        (500, "internal", "log"),
     ],
 )
 def test_a_refusal_becomes_words_and_what_to_do(
-    scripted: str, status: int, headers: dict[str, str], problem: str, advice: str
+    scripted: str, status: int, code: str, advice: str
 ) -> None:
-    body = b'{"detail": "it cannot be", "code": "transcript_invalid"}'
-    Scripted.answers[PATH] = (status, headers, body)
-    error = done(scripted).error
-    assert error
-    assert error.problem == problem
-    assert advice in error.advice
+    body = json.dumps({"detail": "it cannot be", "code": code}).encode()
+    Scripted.answers[PATH] = (status, {"Retry-After": "7"}, body)
+    run = done(scripted)
+    assert_advised(run, advice)
+    if code.startswith("transcript"):
+        assert run.error
+        assert "MP3" not in run.error.advice
 
 
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
         ("audio_undecodable", "Add another recording"),
+        ("audio_too_long", "NEUROSENSE_MAX_TIMELINE_SECONDS"),
         ("segments_overlap", "Correct the transcript"),
+        ("segment_beyond_end", "is this recording's"),
         ("no_speech", "Add its transcript"),
-        ("model_unavailable", "wait a moment"),
+        ("model_unavailable", "Wait a few seconds"),
+        ("disk_full", "Make room"),
         ("something_new", "log"),
     ],
 )
 def test_an_error_on_the_way_becomes_words_too(scripted: str, code: str, advice: str) -> None:
     error = {"event": "error", "detail": "it cannot be", "code": code}
     Scripted.answers[PATH] = (200, NDJSON, lines([EVENTS[0], error]))
-    found = done(scripted).error
-    assert found
-    assert found.problem == "It cannot be."
-    assert advice in found.advice
+    assert_advised(done(scripted), advice)
+
+
+def assert_advised(run: Run, advice: str) -> None:
+    """Expect this advice, and that what it says to press is what was pressed."""
+    assert run.error
+    assert run.error.problem == "It cannot be."
+    assert advice in run.error.advice
+    assert not {"Analyze", "sentence"} & set(run.error.advice.replace(".", " ").split())
+    assert run.error.advice.count("press ") == run.error.advice.count(f"press {BUTTON} again")
 
 
 @pytest.mark.parametrize("events", [EVENTS[:-1], []], ids=["some", "none"])

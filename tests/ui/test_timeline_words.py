@@ -8,9 +8,9 @@ import pytest
 
 from ui import timeline_export as export
 from ui import timeline_words as words
-from ui.theme import _COLORS
+from ui.theme import _COLORS, EMOTION_FILLS
 from ui.timeline_charts import MOST_BARS, timeline
-from ui.timeline_parts import Part, grouped, mean_scores, stacked
+from ui.timeline_parts import Part, grouped, lanes, mean_scores, stacked
 
 TEXT_ONLY = {"modality": "audio", "code": "x", "reason": "the model is away."}
 
@@ -45,7 +45,7 @@ def test_a_time_is_read_as_on_a_clock(seconds: float, said: str) -> None:
     [
         (("corrected", -2.01, 0.91, -0.2), ["2.01 s late", "moved back", "well: 0.91", "-0.20 as"]),
         (("corrected", 1.5, 0.45, 0.1), ["1.50 s early", "moved forward", "fairly well: 0.45"]),
-        (("kept", 0.0, 0.2, 0.2), ["were kept", "loosely: 0.20 of 1"]),
+        (("kept", 0.0, 0.2, 0.2), ["were kept", "are sure to fit", "loosely: 0.20 of 1"]),
         (("off", 0.0, None, None), ["switched off"]),
         (("no_transcript", 0.0, None, None), ["Without a transcript"]),
     ],
@@ -55,6 +55,17 @@ def test_what_aligning_did_is_said(found: tuple[Any, ...], said: list[str]) -> N
     sentence = words.alignment(dict(zip(names, found, strict=True)))
     for part in said:
         assert part in sentence
+
+
+def test_a_drift_is_said_where_there_is_one() -> None:
+    found = {"status": "corrected", "offset_s": 1.0, "confidence": 0.9, "correlation_before": 0.1}
+    assert "an hour" not in words.alignment(found)
+    assert "an hour" not in words.alignment(found | {"drift_ppm": None})
+    both = words.alignment(found | {"drift_ppm": -2000.0})
+    assert "1.00 s early" in both
+    assert "fast by 7.2 s an hour: its times were shortened" in both
+    only = words.alignment(found | {"offset_s": 0.0, "drift_ppm": 500.0})
+    assert only.startswith("The transcript's clock was slow by 1.8 s an hour: its times were str")
 
 
 def test_progress_is_said_and_its_share() -> None:
@@ -81,6 +92,15 @@ def test_each_model_is_named_once() -> None:
     assert words.models(both) == ["Words: a/b, version 2, own weights"]
 
 
+def test_a_timeline_is_marked_where_starters_judged_some_of_it() -> None:
+    starter = segment(1, {"JOY": 1.0})
+    starter["result"]["models"] = {"audio": {"name": "s", "version": "1", "weights": "starter"}}
+    assert words.starter_mark([segment(0, {"JOY": 1.0}), failed(2)]) is None
+    assert words.starter_mark([segment(0, {"JOY": 1.0}), starter]) == (
+        "Starter weights judged the voice"
+    )
+
+
 def test_a_shift_says_where_and_from_what_to_what() -> None:
     found = {"at": 234.0, "from_emotion": "JOY", "to_emotion": "ANGER", "change": 0.55}
     assert words.shift(found) == "3:54: Joy to Anger (55% changed)"
@@ -104,13 +124,32 @@ def test_neighbours_share_a_bar_with_their_mean() -> None:
     assert mean_scores([long, many[1], failed(2)]) == {"JOY": 0.25, "ANGER": 0.75}
 
 
+def test_who_speaks_has_a_lane_and_many_share_the_last() -> None:
+    named = [segment(n, {"JOY": 1.0}, speaker=name) for n, name in enumerate("BABCD")]
+    found = lanes([*named, segment(9, {"JOY": 1.0}, speaker=None)], most=2)
+    numbers = {name: [one["number"] for one in said] for name, said in found.items()}
+    assert numbers == {"B": [0, 2], "A": [1], "Others": [3, 4]}
+
+
+def test_the_axis_ends_with_the_recording_and_names_cannot_break_the_chart() -> None:
+    many = [segment(n, {"JOY": 1.0}, speaker="A\"]; alert('x')//\u2028") for n in range(33)]
+    waveform = {"step_s": 1.0, "peaks": [0.5] * 66}
+    chart = timeline(many, waveform, Part(0, 65.8), None, _COLORS["light"]).to_dict()
+    sound, *_ = chart["layer"]
+    ticks = sound["encoding"]["x"]["axis"]["values"]
+    assert ticks == [0, 15, 30, 45, 65.8]
+    assert '"1:05"]' in sound["encoding"]["x"]["axis"]["labelExpr"]
+    names = sound["encoding"]["y"]["axis"]["labelExpr"]
+    assert names.startswith('["A\\"]; alert(\'x\')//\\u2028"]')
+
+
 def test_a_part_has_what_reaches_into_it() -> None:
     many = [segment(n, {"JOY": 1.0}) for n in range(10)]
     assert [one["number"] for one in Part(2.5, 6.5).of(many)] == [1, 2, 3]
 
 
 def test_a_long_recordings_chart_stays_small() -> None:
-    scores = dict.fromkeys(("JOY", "SURPRISE", "NEUTRAL", "FEAR", "SADNESS", "DISGUST"), 1 / 6)
+    scores = dict.fromkeys(EMOTION_FILLS, 1 / 7)
     many = [segment(n, scores) for n in range(3600)]
     waveform = {"step_s": 3.6, "peaks": [0.5] * 2000}
     chart = timeline(many, waveform, Part(0, 7200), 5, _COLORS["light"])
