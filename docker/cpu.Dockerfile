@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # The whole service on CPUs in one container: what `make serve` runs, with the starter weights.
-# For where one container is all there is; compose.yaml and deploy/ have one for each part.
+# For where one container is all there is; compose.yaml and deploy/ have one for each part, and
+# use this image for `neurosense models` beside them.
 # Its Triton is older than that of triton.Dockerfile, and listens inside the container only.
 # Build from the project's root: docker build -f docker/cpu.Dockerfile .
 FROM python:3.12.13-slim-trixie AS packages
@@ -17,6 +18,7 @@ RUN pip uninstall --yes pip \
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint
+COPY docker/neurosense.sh /usr/local/bin/neurosense
 COPY api api
 COPY ensemble ensemble
 COPY evaluation evaluation
@@ -39,4 +41,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=180s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"NEUROSENSE_API_PORT\"]}/health/live', timeout=2)"]
 ENTRYPOINT ["entrypoint"]
-CMD ["python", "-m", "serving.cli", "serve"]
+CMD ["neurosense", "serve"]

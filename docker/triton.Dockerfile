@@ -40,7 +40,8 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --only-binary 
 COPY docker/triton.sh /usr/local/bin/closed-triton
 COPY docker/watched.py /usr/local/bin/watched
 COPY docker/probe.py /usr/local/bin/probe
-COPY --from=models /models /models
+# Of this image's user, as a volume over it is that is filled from here: docker/compose.yaml.
+COPY --from=models --chown=1000:1000 /models /models
 # ONNX Runtime reports its use to its maker from 1.29 on, by default.
 ENV PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 # The image's user `triton-server`.

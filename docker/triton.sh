@@ -12,5 +12,7 @@ if [ "${#key}" -lt 32 ]; then
     echo "TRITON_CONTROL_KEY_FILE: a key of 32 characters or more is needed" >&2
     exit 1
 fi
+# Where TensorRT, if it is asked for, keeps its engines (serving/accelerators.py).
+mkdir -p /tmp/tensorrt || echo "/tmp/tensorrt cannot be made: TensorRT would not start" >&2
 closed="model-repository,shared-memory,trace,logging:neurosense-control=$key"
 exec tritonserver "--http-restricted-api=$closed" "--grpc-restricted-protocol=$closed" "$@"

@@ -22,6 +22,7 @@ from export.manifest import FORMAT, Branch, Manifest, Precision
 from export.versions import (
     MODELS,
     cannot_write,
+    forbid_bytecode,
     hashes,
     intact,
     next_version,
@@ -67,6 +68,7 @@ class Stage:
         if not model_py.is_file():
             raise ExportError(f"{model_py} is missing: run from a complete checkout")
         shutil.copyfile(model_py, folder / "model.py")
+        forbid_bytecode(folder)
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Publish what was staged, and return its manifest with version and hashes."""

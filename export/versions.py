@@ -72,7 +72,10 @@ def intact(repository: Path, branch: Branch, version: int) -> Manifest:
 def delete(repository: Path, branch: Branch, version: int) -> None:
     """Remove a version, the classifier's folder first: without it, nothing is published."""
     mark = _removed_mark(repository, branch)
-    mark.write_text(str(max(version, int(mark.read_text()) if mark.exists() else 0)))
+    partial = mark.with_name(f"{mark.name}.partial")
+    partial.write_text(str(max(version, int(mark.read_text()) if mark.exists() else 0)))
+    sync(partial)
+    partial.replace(mark)
     for model in reversed(MODELS[branch]):
         folder = repository / model / str(version)
         if folder.is_dir():
@@ -91,6 +94,18 @@ def _removed_mark(repository: Path, branch: Branch) -> Path:
 def hashes(model: str, folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file in a version's folder, by `<model>/<name>`."""
     return {f"{model}/{file.name}": manifests.sha256(file) for file in sorted(folder.iterdir())}
+
+
+def forbid_bytecode(folder: Path) -> None:
+    """Take the name of Python's folder for bytecode, so that it keeps none beside a model.py.
+
+    Triton takes a model for a changed one when a file comes into its folder: the first swap would
+    load every Python step anew, also those that nobody swaps. Its stubs heed no variable.
+    """
+    name = folder / "__pycache__"
+    if name.is_dir():
+        shutil.rmtree(name)
+    name.touch()
 
 
 def sync_tree(folder: Path) -> None:

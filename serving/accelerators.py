@@ -3,6 +3,8 @@
 https://github.com/triton-inference-server/onnxruntime_backend#onnx-runtime-with-tensorrt-optimization
 """
 
+import hashlib
+import json
 import os
 from typing import Any
 
@@ -12,7 +14,10 @@ from serving.settings import Settings
 
 TENSORRT = "tensorrt"
 ENGINES = "/tmp/tensorrt"  # noqa: S108  in every container, also where the root is read-only
-"""Keeps engines, which take minutes to build: a volume there outlives the container."""
+"""Keeps engines, which take minutes to build: a volume there outlives the container.
+
+docker/triton.sh makes it: ONNX Runtime makes only the last folder of a path.
+"""
 _TYPICAL_TOKENS = 32
 _TYPICAL_SECONDS = 4
 _Shapes = dict[str, str]
@@ -30,8 +35,24 @@ def accelerate(config: Any, manifest: Manifest, settings: Settings, gpu: bool = 
         precision = "FP16" if manifest.precision == "fp16" else "FP32"
         accelerator.parameters["precision_mode"] = precision
         accelerator.parameters["trt_engine_cache_enable"] = "1"
-        accelerator.parameters["trt_engine_cache_path"] = f"{ENGINES}/{config.name}"
+        accelerator.parameters["trt_engine_cache_path"] = f"{ENGINES}/{_weights(config, manifest)}"
         accelerator.parameters.update(_profile(config, manifest, settings))
+
+
+def has_engines(config: Any) -> bool:
+    """Return whether a classifier's configuration is for one version's engines alone."""
+    accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
+    return any(one.name == TENSORRT for one in accelerators)
+
+
+def _weights(config: Any, manifest: Manifest) -> str:
+    """Return a folder's name for these weights: ONNX Runtime's own names are blind to them.
+
+    It names an engine, which holds weights, by the names in the graph: those of another version
+    of the same architecture are the same.
+    """
+    files = json.dumps(manifest.files, sort_keys=True)
+    return f"{config.name}-{hashlib.sha256(files.encode()).hexdigest()[:12]}"
 
 
 def _divide_cores(config: Any, group: Any, instances: int | None) -> None:

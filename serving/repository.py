@@ -10,6 +10,7 @@ from typing import Any
 
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
+from export.versions import forbid_bytecode
 from serving.accelerators import accelerate
 from serving.choice import Choice, following, pin
 from serving.configs import FILE_NAME, read_config, write_config
@@ -84,3 +85,4 @@ def _write_version(target: Path, source: Path) -> None:
     target.mkdir(exist_ok=True)
     for file in source.glob("*.py"):
         shutil.copy(file, target)
+        forbid_bytecode(target)

@@ -1,5 +1,6 @@
 """What `neurosense serve` does."""
 
+import contextlib
 import time
 
 from rich.console import Console
@@ -34,16 +35,18 @@ def run_until_stopped() -> None:
             check_accelerator(settings)
             check_ports(settings)
             check_keys(settings)
-            with swapping(settings.repository):
+            with contextlib.ExitStack() as until_ready:  # no swap while Triton reads the folder
+                until_ready.enter_context(swapping(settings.repository))
                 chosen = {branch: choose(branch, settings, _say) for branch in MODELS}
                 choices = {branch: choice for branch, (choice, _) in chosen.items()}
                 manifests = {branch: manifest for branch, (_, manifest) in chosen.items()}
                 trial = kept_trial(settings.repository, choices, _say)
                 render(settings.repository, manifests, settings, has_gpu(), choices, trial)
-            check_ports(settings)  # again: an export takes minutes
-            with running(settings, run_dir, _say) as servers:
-                _announce(settings, manifests)
-                supervise(servers, _say)
+                check_ports(settings)  # again: an export takes minutes
+                with running(settings, run_dir, _say) as servers:
+                    until_ready.close()
+                    _announce(settings, manifests)
+                    supervise(servers, _say)
     except KeyboardInterrupt:
         _say("Stopped.")
 

@@ -13,6 +13,7 @@ from serving.models.copied import is_exported, publish_copy
 from serving.models.exclusive import swapping
 from serving.models.inventory import details, entries
 from serving.models.removal import remove_version
+from serving.models.synchronized import synchronizer
 from serving.provision import install_export_tools
 from serving.settings import Settings
 
@@ -94,6 +95,7 @@ def publish(
         Precision | None, typer.Option(help="as of `neurosense export` (NEUROSENSE_PRECISION)")
     ] = None,
     folder: options.Folder = None,
+    sync: options.Sync = None,
     as_json: options.Json = False,
 ) -> None:
     """Add a version, after checking its answers; which one is served stays as it is.
@@ -117,6 +119,7 @@ def publish(
             precision=precision or Settings.load().precision,
             progress=options.tell,
         )
+    synchronizer(sync)(repository)
     if as_json:
         options.print_json({"branch": branch, "version": manifest.version, "name": manifest.name})
     options.tell(f"{branch} version {manifest.version} is there; serve it with:")
@@ -128,6 +131,8 @@ def remove(
     branch: options.BranchArgument,
     version: options.VersionArgument,
     folder: options.Folder = None,
+    sync: options.Sync = None,
+    as_json: options.Json = False,
 ) -> None:
     """Delete a version's files; its number is never given to another.
 
@@ -137,4 +142,7 @@ def remove(
     repository = options.repository_of(folder)
     with swapping(repository):
         remove_version(repository, branch, version)
+        synchronizer(sync)(repository)
+    if as_json:
+        options.print_json({"branch": branch, "version": version})
     options.tell(f"{branch} version {version} is removed.")

@@ -1,4 +1,4 @@
-"""One command at a time changes what a repository serves."""
+"""One at a time changes what a repository serves: a command, or a start until it is ready."""
 
 import contextlib
 import fcntl
@@ -17,6 +17,6 @@ def swapping(repository: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServingError(
-                f"another `neurosense models` command works on {repository}: wait for it"
+                f"another command works on {repository}, or a start: wait for it"
             ) from None
         yield

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,8 +31,8 @@ Address = Annotated[
     list[str] | None,
     typer.Option(
         "--triton",
-        help="gRPC address of the Triton that serves it, host:port; once for each replica "
-        "(default: this machine's)",
+        help="gRPC address of the Triton that serves it, host:port; once for each replica, or a "
+        "name that stands for all of them (default: this machine's); needs --repository",
     ),
 ]
 KeyFile = Annotated[
@@ -69,6 +70,8 @@ def opened(
     Raises:
         ServingError: one that was named does not.
     """
+    if addresses and folder is None:
+        raise typer.BadParameter("name the folder that it reads, or a copy's source: --repository")
     with contextlib.ExitStack() as stack:
         tritons = [
             stack.enter_context(SwappedTriton(address, key))
@@ -91,12 +94,22 @@ def _places(addresses: Sequence[str] | None, key_file: Path | None) -> list[tupl
     """Return address and key of each Triton that is meant."""
     if addresses:  # this machine's key is not for others
         key = None if key_file is None else read_key(key_file)
-        return [(address, key) for address in addresses]
+        return [(place, key) for address in addresses for place in _replicas(address)]
     settings = Settings.load()
     file = key_file or settings.state_dir / "triton_control_key"
     if key_file is None and not file.exists():
         return []  # `neurosense serve` keeps it there while it runs
     return [(f"127.0.0.1:{settings.triton_grpc_port}", read_key(file))]
+
+
+def _replicas(address: str) -> list[str]:
+    """Return every address that a name stands for: a headless Service's are all its replicas."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return [address]  # which gRPC may know, or says what is wrong with it
+    return sorted({f"{ip}:{port}" for *_, (ip, *_) in found})
 
 
 def tell(message: str) -> None:

@@ -1,8 +1,9 @@
 """What the `neurosense models` commands tell, and the log of swaps beside the versions."""
 
+import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.manifest import Branch
+from export.versions import sync
 from serving.models import options
 from serving.models.inventory import Entry
 from serving.models.swap import Repository
@@ -61,34 +63,61 @@ def print_verdict(verdict: Verdict) -> None:
     typer.echo("\n".join([*lines, "largest differences:", *differences]))
 
 
-def swapped(
-    repository: Repository,
-    action: str,
-    branch: Branch,
-    old: int,
-    as_json: bool,
-    verdict: Verdict | None = None,
-    problems: list[str] | None = None,
-) -> None:
-    """Log a swap beside the versions, and tell of it."""
-    choice = repository.choice(branch)
-    entry = {
-        "branch": branch,
-        "from": old,
-        "to": choice.version,
-        "forced_despite": problems or [],
-        "verdict": _without_texts(verdict) if verdict else None,
-    }
-    _log(repository, action, entry, as_json)
-    for problem in problems or []:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What is told of a swap, and when it was; `action` is the command."""
+
+    action: str
+    branch: Branch
+    old: int
+    new: int
+    verdict: Verdict | None = None
+    problems: list[str] = field(default_factory=list)
+    at: str = field(default_factory=_now)
+
+    def entry(self) -> dict[str, Any]:
+        """Return what is logged of it."""
+        verdict = _without_texts(self.verdict) if self.verdict else None
+        about = {"branch": self.branch, "from": self.old, "to": self.new}
+        more = {"forced_despite": self.problems, "verdict": verdict}
+        return {"at": self.at, "action": self.action, **about, **more}
+
+
+@contextlib.contextmanager
+def logged(repository: Repository, swap: Swap) -> Iterator[None]:
+    """Log a swap beside the versions before it is done: a kill must not lose a forced one.
+
+    One that Triton refuses has a second line, `undone`.
+    """
+    _append(repository, swap.entry())
+    try:
+        yield
+    except Exception as error:
+        undone = {"branch": swap.branch, "to": swap.new, "why": str(error)}
+        _append(repository, _entry("undone", undone))
+        raise
+
+
+def swapped(repository: Repository, swap: Swap, as_json: bool) -> None:
+    """Tell of a swap that was done."""
+    if as_json:
+        options.print_json(swap.entry())
+    for problem in swap.problems:
         options.tell(f"FORCED, and logged in {LOG}, although {problem}")
     when = "" if repository.tritons else _FROM_THE_NEXT_START
-    options.tell(f"{branch} is answered by version {choice.version} (before: {old}){when}.")
+    options.tell(f"{swap.branch} is answered by version {swap.new} (before: {swap.old}){when}.")
 
 
 def tried(repository: Repository, action: str, trial: Trial, as_json: bool) -> None:
     """Log a trial's begin or end beside the versions, and tell of it."""
-    _log(repository, action, asdict(trial), as_json)
+    entry = _entry(action, asdict(trial))
+    _append(repository, entry)
+    if as_json:
+        options.print_json(entry)
     name, when = f"{trial.branch} version {trial.version}", ""
     if action == "stop":
         when = "" if repository.tritons else _FROM_THE_NEXT_START
@@ -99,12 +128,14 @@ def tried(repository: Repository, action: str, trial: Trial, as_json: bool) -> N
     options.tell(f"  neurosense models stop {trial.branch}")
 
 
-def _log(repository: Repository, action: str, about: Mapping[str, Any], as_json: bool) -> None:
-    entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **about}
+def _entry(action: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {"at": _now(), "action": action, **about}
+
+
+def _append(repository: Repository, entry: Mapping[str, Any]) -> None:
     with (repository.folder / LOG).open("a") as log:
         log.write(json.dumps(entry) + "\n")
-    if as_json:
-        options.print_json(entry)
+    sync(repository.folder / LOG)
 
 
 def _without_texts(verdict: Verdict) -> dict[str, Any]:

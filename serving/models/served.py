@@ -7,7 +7,7 @@ from pathlib import Path
 from export.hub_progress import Progress
 from export.manifest import Branch
 from export.versions import MODELS, intact
-from serving.choice import ENSEMBLES, Choice, pin, read_choice
+from serving.choice import ENSEMBLES, Choice, pin, pinned, read_choice
 from serving.configs import FILE_NAME, read_config, write_config
 from serving.errors import ServingError
 from serving.models import called
@@ -51,7 +51,11 @@ class Served:
         return called.versions_of(self.live(branch)) or {self.choice(branch).version}
 
     def load(self, branch: Branch, versions: Collection[int]) -> None:
-        """Have exactly these versions of a branch's steps loaded."""
+        """Have exactly these versions of a branch's steps loaded.
+
+        Raises:
+            ServingError: a Triton cannot, or it does not read this folder.
+        """
         for name in MODELS[branch]:
             config = read_config(self._config(name))
             if list(config.version_policy.specific.versions) != sorted(versions):
@@ -61,6 +65,7 @@ class Served:
         for triton in self.tritons:
             for name in MODELS[branch]:
                 triton.load(name)
+                self._require(triton, triton.serves(name, versions))
                 for version in triton.states(name).keys() - set(versions):
                     if not triton.wait_unloaded(name, version, DRAIN_TIMEOUT_S):
                         self.say(
@@ -69,7 +74,11 @@ class Served:
                         )
 
     def pin(self, branch: Branch, choice: Choice) -> None:
-        """Have the ensembles call the chosen version; a trial of it is over then."""
+        """Have the ensembles call the chosen version; a trial of it is over then.
+
+        Raises:
+            ServingError: a Triton refuses, or it does not read this folder.
+        """
         manifest = intact(self.folder, branch, choice.version)
         for name in ENSEMBLES[branch]:
             config = read_config(self._config(name))
@@ -79,6 +88,7 @@ class Served:
         for triton in self.tritons:
             for name in ENSEMBLES[branch]:
                 triton.load(name)
+                self._require(triton, pinned(triton.config(name), branch) == choice.version)
         if self._has_candidates():
             self.settle(read_trial(self.folder))
 
@@ -95,6 +105,14 @@ class Served:
         for name in trial.ensembles if trial else ():
             for triton in self.tritons:
                 triton.load(name)
+
+    def _require(self, triton: SwappedTriton, read: bool) -> None:
+        """Raise ServingError unless a Triton has read what was written."""
+        if not read:
+            raise ServingError(
+                f"Triton at {triton.url} reads another folder than {self.folder}: give --sync, "
+                "which carries the changes there, or --repository"
+            )
 
     def _has_candidates(self) -> bool:
         there = {name for triton in self.tritons for name in triton.serving()}

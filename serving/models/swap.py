@@ -4,8 +4,9 @@ Triton serves the old and the new version of the steps side by side while the en
 alone decide which of them a request meets, are loaded anew with other pins. A request that an
 old ensemble took holds on to the old steps until it is answered: Triton unloads them then.
 
-Killed anywhere, the repository serves the old version or the new one, and the next swap of
-the branch (to the same version too) finishes what was left.
+Killed anywhere, each ensemble calls the old version or the new one, and the next swap of the
+branch (to the same version too) finishes what was left: until then `emotion_multimodal` may call
+another version than the ensemble that decides.
 """
 
 import contextlib
@@ -14,7 +15,9 @@ from dataclasses import replace
 
 from export.errors import ExportError
 from export.manifest import Branch
-from export.versions import intact
+from export.versions import MODELS, intact
+from serving.accelerators import has_engines
+from serving.configs import FILE_NAME, read_config
 from serving.errors import ServingError
 from serving.models import called
 from serving.models.served import Served
@@ -34,6 +37,7 @@ class Repository(Served):
             ServingError: Triton cannot load it; what was served still is.
         """
         intact(self.folder, branch, version)
+        self._require_no_engines(branch, version)
         self.finish(branch)
         try:
             self.load(branch, called.versions_of(self.live(branch)) | {version})
@@ -43,6 +47,16 @@ class Repository(Served):
                 self.load(branch, self.needed(branch))
             raise
         self.load(branch, self.needed(branch))
+
+    def _require_no_engines(self, branch: Branch, version: int) -> None:
+        """Raise ServingError where the classifier's configuration fits the served version only."""
+        config = read_config(self.folder / MODELS[branch][-1] / FILE_NAME)
+        if has_engines(config) and version != self.choice(branch).version:
+            raise ServingError(
+                "TensorRT's engines are for the weights and the limits of one version, so it is "
+                "not swapped under them: start without NEUROSENSE_ACCELERATOR=tensorrt, promote "
+                f"{branch} version {version}, and start with it again"
+            )
 
     def promote(self, branch: Branch, version: int) -> None:
         """Let a version that is loaded answer every request from now on.

@@ -88,8 +88,10 @@ def promote(
                     problems = verdict.problems(thresholds)
                 if problems and not force:
                     raise ServingError(reports.refusal(branch, version, problems))
-                repository.promote(branch, version)
-            reports.swapped(repository, "promote", branch, old, as_json, verdict, problems)
+                swap = reports.Swap("promote", branch, old, version, verdict, problems)
+                with reports.logged(repository, swap):
+                    repository.promote(branch, version)
+            reports.swapped(repository, swap, as_json)
 
 
 def rollback(
@@ -113,8 +115,10 @@ def rollback(
         choice = repository.choice(branch)
         if choice.previous is None:
             raise ServingError(f"{branch} has served no other version: promote one by its number")
-        repository.swap(branch, choice.previous)
-        reports.swapped(repository, "rollback", branch, choice.version, as_json)
+        swap = reports.Swap("rollback", branch, choice.version, choice.previous)
+        with repository.beside(branch, choice.previous), reports.logged(repository, swap):
+            repository.promote(branch, choice.previous)
+        reports.swapped(repository, swap, as_json)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,6 +1,7 @@
 """A Triton whose models are swapped, over gRPC: the embedded one, or any other."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from serving.errors import ServingError
 
 LOAD_TIMEOUT_S = 600.0
 _CALL_TIMEOUT_S = 30.0
+_READ_TIMEOUT_S = 5.0
 _POLL_S = 0.05
 _READY = "READY"
 _GONE = ("", "UNAVAILABLE")
@@ -65,6 +67,15 @@ class SwappedTriton:
     def loaded(self, model: str) -> set[int]:
         """Return the versions that answer."""
         return {version for version, state in self.states(model).items() if state == _READY}
+
+    def serves(self, model: str, versions: Collection[int]) -> bool:
+        """Return whether these versions answer, and no other one does; after a load they do."""
+        deadline_s = time.monotonic() + _READ_TIMEOUT_S
+        while self.loaded(model) != set(versions):
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def load(self, model: str) -> None:
         """Have Triton serve what the repository says now; returns when it does."""

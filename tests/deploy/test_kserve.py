@@ -1,6 +1,11 @@
-"""The InferenceService: KServe's own fields, and the same pod as the chart's."""
+"""The InferenceService: KServe's own fields, and the same pod as the chart's.
+
+KServe's wheel carries no JSON schema, but models that a generator made of one: the names and types
+of all fields.
+"""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -8,9 +13,10 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.deploy.charts import DEPLOY, Manifest, container
-from tests.docker.files import read_yaml
+from tests.docker.files import PROJECT, read_yaml
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +58,17 @@ def test_kserve_has_every_field(kserve: ModuleType, service: dict[str, Any]) -> 
         check(kserve, {"minReplica": 1}, "V1beta1PredictorSpec")
     with pytest.raises(AssertionError):
         check(kserve, {"minReplicas": "1"}, "V1beta1PredictorSpec")
+
+
+def test_kserve_has_the_fields_that_the_readme_adds_for_a_bucket(kserve: ModuleType) -> None:
+    [written] = re.findall(r"`(storageUris: .+?)`", (DEPLOY / "README.md").read_text())
+    added = yaml.safe_load(written)
+    check(kserve, added, "V1beta1PredictorSpec")
+    [place] = added["storageUris"]
+    image = (PROJECT / "docker" / "triton.Dockerfile").read_text()
+    assert f'"--model-repository={place["mountPath"]}"' in image
+    with pytest.raises(AssertionError, match="mountpath"):
+        check(kserve, {"storageUris": [{"mountpath": "/models"}]}, "V1beta1PredictorSpec")
 
 
 def test_kubernetes_takes_its_pod(service: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from serving import cli
 from tests.docker.files import COMPOSE, PROJECT, instructions, read_yaml, variables
 from tests.docker.known import known_variables
 
@@ -20,6 +23,8 @@ def compose() -> dict[str, Any]:
 
 
 PROFILES = ("cpu", "gpu")
+ONE_SHOT = ("models", "models-gpu")
+"""What `docker compose run` starts, for one command."""
 
 
 def docker_compose() -> list[str] | None:
@@ -85,12 +90,15 @@ def test_every_service_is_waited_for_until_it_is_healthy(compose: dict[str, Any]
         ("triton", "triton-gpu", "postgres", "api"), "service_healthy"
     )
     for name, service in compose["services"].items():
-        assert "healthcheck" in service or _image_has_health_check(service), name
+        if name not in ONE_SHOT:
+            assert "healthcheck" in service or _image_has_health_check(service), name
 
 
 def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
     services = compose["services"]
     profiles = {name: s["profiles"] for name, s in services.items() if "profiles" in s}
+    one_shot = {name: profiles.pop(name) for name in ONE_SHOT}
+    assert set(map(tuple, one_shot.values())) == {("models",)}, "`up` starts none"
     assert profiles == {"triton": ["cpu"], "triton-gpu": ["gpu"]}
     cpu, gpu = services["triton"], services["triton-gpu"]
     assert gpu["gpus"] == "all"
@@ -99,7 +107,7 @@ def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
     # Graphs for a GPU, in an image that the other profile does not take for its own.
     assert gpu["build"] == cpu["build"] | {"args": {"PRECISION": "fp16"}}
     assert gpu["image"] == f"{cpu['image']}-gpu"
-    apart = {"profiles", "networks", "gpus", "build", "image"}
+    apart = {"profiles", "networks", "gpus", "build", "image", "volumes"}
     assert {k: v for k, v in cpu.items() if k not in apart} == {
         k: v for k, v in gpu.items() if k not in apart
     }
@@ -111,7 +119,7 @@ def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
 def test_every_container_is_closed_and_comes_back(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
-        assert service["restart"] == "unless-stopped", name
+        assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped"), name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert not service.get("privileged")
@@ -137,6 +145,60 @@ def test_every_path_that_it_names_exists(compose: dict[str, Any]) -> None:
             assert named or volume.endswith(":ro")
 
 
+def test_versions_are_swapped_in_a_volume_that_triton_only_reads(compose: dict[str, Any]) -> None:
+    for suffix in ("", "-gpu"):
+        swaps, serves = (compose["services"][f"{part}{suffix}"] for part in ("models", "triton"))
+        # Graphs for CPUs and for GPUs do not mix.
+        assert serves["volumes"] == [f"models{suffix}:/models:ro"]
+        assert swaps["volumes"] == [f"models{suffix}:/models"]
+        dockerfile = instructions(PROJECT / serves["build"]["dockerfile"])
+        [user] = [i.arguments for i in dockerfile if i.name == "USER"]
+        assert swaps["user"] == f"{user}:{user}"
+        [copied] = [i.words for i in dockerfile if i.name == "COPY" and i.words[-1] == "/models"]
+        assert f"--chown={user}:{user}" in copied
+        assert swaps["healthcheck"] == {"disable": True}
+        secrets = (swaps["secrets"], serves["secrets"])
+        assert secrets == (["triton_control_key"], ["triton_control_key"])
+        assert serves["environment"] == {
+            "TRITON_CONTROL_KEY_FILE": "/run/secrets/triton_control_key"
+        }
+        assert set(swaps["networks"]) == set(serves["networks"]) == {"inside"}
+
+
+@pytest.mark.parametrize("file", ["docker/compose.yaml", "README.md"])
+def test_the_commands_that_swap_versions_are_ones_that_the_image_has(file: str) -> None:
+    text = re.sub(r"\\\n(?:#)?\s*", "", (PROJECT / file).read_text())
+    commands = re.findall(r"run --rm (?:-v \S+ )?(models\S*) (neurosense .+)", text)
+    assert commands
+    for service, command in commands:
+        assert service in ONE_SHOT
+        program, *arguments = shlex.split(command)
+        image = instructions(PROJECT / "docker/cpu.Dockerfile")
+        copied = dict(i.words for i in image if i.name == "COPY" and len(i.words) == 2)
+        assert copied["docker/neurosense.sh"] == f"/usr/local/bin/{program}"
+        given = [word for word in arguments if word.startswith("--")]
+        asked = [word for word in arguments[:2] if not word.startswith("--")]
+        said = CliRunner().invoke(cli.app, [*asked, "--help"], env={"COLUMNS": "200"}).output
+        assert given
+        assert all(option in said for option in given), command
+
+
+def test_the_command_of_the_image_is_the_projects(tmp_path: Path) -> None:
+    program = PROJECT / "docker" / "neurosense.sh"
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$PYTHONPATH" "$@"\n')
+    python.chmod(0o755)
+    said = subprocess.run(
+        [program, "models", "a b"],
+        env={"PATH": f"{tmp_path}:/bin"},
+        capture_output=True,
+        check=True,
+    )
+    assert said.stdout.decode().splitlines() == ["/app", "-m", "serving.cli", "models", "a b"]
+    image = instructions(PROJECT / "docker/cpu.Dockerfile")
+    assert [i.arguments for i in image if i.name == "WORKDIR"] == ["/app"]
+
+
 def test_every_variable_that_it_sets_is_a_setting(compose: dict[str, Any]) -> None:
     set_by_it = {
         name
@@ -154,16 +216,16 @@ def test_every_variable_that_it_reads_is_a_setting_or_its_own() -> None:
 
 
 def test_secrets_come_from_files_and_are_in_no_variable(compose: dict[str, Any]) -> None:
-    names = ("postgres_password", "grafana_password", "page_key")
+    names = ("postgres_password", "grafana_password", "page_key", "triton_control_key")
     assert compose["secrets"] == {name: {"file": f"./secrets/{name}"} for name in names}
     head = COMPOSE.read_text().partition("name:")[0]
     for name in names:
         assert f"> docker/secrets/{name}" in head
+        assert f"> docker/secrets/{name}" in (PROJECT / "README.md").read_text()
     assert "*" in (COMPOSE.parent / "secrets" / ".gitignore").read_text().splitlines()
     users = {name: service.get("secrets") for name, service in compose["services"].items()}
     assert users == {
-        "triton": None,
-        "triton-gpu": None,
+        **{key: ["triton_control_key"] for key in ("triton", "triton-gpu", *ONE_SHOT)},
         "prometheus": None,
         "grafana": ["grafana_password"],
         "postgres": ["postgres_password"],

@@ -142,8 +142,9 @@ def test_the_image_of_everything_has_what_it_starts(tmp_path: Path) -> None:
     for path in ("ui/app.py", "samples", "model_repository/fusion", "export/starters/text"):
         assert (source / path).exists(), path
     [command] = [i.words for i in instructions(dockerfile) if i.name == "CMD"]
-    assert command == ["python", "-m", "serving.cli", "serve"]
-    helped = [sys.executable, *command[1:], "--help"]
+    assert command == ["neurosense", "serve"]
+    assert "docker/neurosense.sh /usr/local/bin/neurosense" in dockerfile.read_text()
+    helped = [sys.executable, "-m", "serving.cli", *command[1:], "--help"]
     subprocess.run(helped, cwd=source, check=True, capture_output=True, timeout=60)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serving import control
+from serving.accelerators import ENGINES
 from serving.wheel import environment, wheel_folder
 from tests.docker.files import PROJECT, instructions
 
@@ -40,6 +41,14 @@ def test_the_key_of_a_file_closes_it_as_serve_does(path: str, tmp_path: Path) ->
     (tmp_path / "key").write_text(f"{KEY}\n")
     started = start(path, TRITON_CONTROL_KEY_FILE=str(tmp_path / "key")).stdout.splitlines()
     assert started == [*control.options(KEY), "--load-model=*", "--model-repository=/a folder"]
+
+
+def test_the_folder_of_tensorrts_engines_is_made(path: str, tmp_path: Path) -> None:
+    mkdir = tmp_path / "bin" / "mkdir"
+    mkdir.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/made\n')
+    mkdir.chmod(0o755)
+    assert start(path).returncode == 0
+    assert (tmp_path / "made").read_text().split() == ["-p", ENGINES]
 
 
 def test_without_a_file_nobody_has_the_key(path: str) -> None:

@@ -13,6 +13,7 @@ import psycopg
 import transformers
 from psycopg.rows import dict_row
 
+from benchmarks.peers.processes import family, resident_bytes
 from export.manifest import Branch
 from serving.models.steps import ask
 from serving.models.triton import SwappedTriton
@@ -99,14 +100,37 @@ class Served:
 
     def steps(self) -> set[str]:
         """Return the text steps that have a process: model and version."""
+        return {step for step in self.processes().values() if step.startswith("text_")}
+
+    def processes(self) -> dict[int, str]:
+        """Return the model and the version that each process of Triton's steps runs."""
         listed = subprocess.run(
-            ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True
         )
         stubs = [
-            line for line in listed.stdout.splitlines() if "triton_python_backend_stub" in line
+            line.split() for line in listed.stdout.splitlines() if "python_backend_stub" in line
         ]
-        mine = [line.split()[1] for line in stubs if self._is_mine(line.split()[1])]
-        return {"/".join(path.split("/")[-3:-1]) for path in mine if "/text_" in path}
+        return {
+            int(pid): "/".join(path.split("/")[-3:-1])
+            for pid, _, path, *_ in stubs
+            if self._is_mine(path)
+        }
+
+    def triton_bytes(self) -> int:
+        """Return the memory of Triton and all its steps, shared pages counted once (PSS)."""
+        port = self.environment["NEUROSENSE_TRITON_GRPC_PORT"]
+        [pid] = subprocess.run(
+            ["pgrep", "-f", f"tritonserver.*--grpc-port={port} "],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        return resident_bytes(family(int(pid)))
+
+    def both(self) -> Any:
+        """Return the answer for a text and a recording."""
+        url, files = f"{self.url}/analyze/multimodal", {"audio": wav()}
+        answer = httpx.post(url, data={"text": TEXTS[0]}, files=files, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
 
     def _is_mine(self, path: str) -> bool:
         return Path(path).parts[1:3] == (self.state / "run").readlink().parts[1:3]

@@ -1,28 +1,34 @@
 """Versions are swapped while requests come: through the CLI, and as fast as it goes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from benchmarks.server import triton_on_free_ports
 from export.publish import MODELS
 from serving.choice import read_choice
 from serving.models.exclusive import swapping
+from serving.models.steps import ask
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
+from tests.conftest import start_serve, stop_serve
 from tests.e2e.served import LABELS, SENTENCES, Served, expected, readme_commands, shell
 from tests.e2e.swapping import load
 from tests.recordings import wav
 from tests.serving.test_models import publish_garbage
 
-SWAP_FOREVER = """
-import sys
+SWAPPER = """
+import os, sys
 from pathlib import Path
 from serving.models.exclusive import swapping
 from serving.models.swap import Repository
@@ -30,13 +36,17 @@ from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
 
 folder, address, key = sys.argv[1:]
-with SwappedTriton(address, key) as triton:
-    repository = Repository(Path(folder), [triton], synchronizer(None), print)
-    with swapping(repository.folder), repository.beside("text", 2):
+for _ in sys.stdin:
+    if pid := os.fork():  # a start of Python takes a second
+        print(pid, flush=True)
+        os.waitpid(pid, 0)
+        print("killed", flush=True)
+        continue
+    with SwappedTriton(address, key) as triton, swapping(Path(folder)):
+        repository = Repository(Path(folder), [triton], synchronizer(None), lambda _: None)
         while True:
             for version in (2, 1):
-                repository.promote("text", version)
-                print(version, flush=True)
+                repository.swap("text", version)
 """
 
 
@@ -55,49 +65,187 @@ def test_the_commands_of_the_readme_swap_to_a_multilingual_model(
     assert served.answering("text") == ("neurosense/starter-text", "1")
 
 
+SWAPS = 50
+LONG = (pytest.mark.slow, pytest.mark.timeout(1800))
+
+
 @pytest.mark.usefixtures("toys")
-def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(served: Served) -> None:
+@pytest.mark.parametrize("whole", [6, pytest.param(SWAPS, marks=LONG)])
+def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(
+    served: Served, whole: int
+) -> None:
+    """`whole` of them load and unload; the others turn the ensembles, which requests meet."""
     with SwappedTriton(served.address, served.key) as triton:
         repository = Repository(served.folder, [triton], synchronizer(None), print)
-        with swapping(served.folder), repository.beside("text", 2):
-            answers = expected(triton)
-            with load(served.url, wav(), answers) as running:
-                for number in range(50):
-                    repository.promote("text", 1 + (number + 1) % 2)
-                    time.sleep(0.05)  # so that requests meet each of them
+        with swapping(served.folder):
+            with repository.beside("text", 2):
+                answers = expected(triton)
+                with load(served.url, wav(), answers) as running:
+                    for number in range(SWAPS - whole):
+                        repository.promote("text", 1 + (number + 1) % 2)
+                        time.sleep(0.05)  # so that requests meet each of them
+            others = {pid for pid, step in served.processes().items() if "text" not in step}
+            with load(served.url, wav(), answers) as through_whole:
+                for number in range(whole):
+                    repository.swap("text", 1 + (number + 1) % 2)
+                    assert served.steps() == {
+                        f"text_{step}/{1 + (number + 1) % 2}"
+                        for step in ("classifier", "tokenizer")
+                    }
+        # What is not swapped is not loaded anew either.
+        assert others == {pid for pid, step in served.processes().items() if "text" not in step}
         before = served.steps()
         with load(served.url, wav(), answers) as through_commands:
             served.models("promote", "text", "2", "--force")
             assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
             served.models("rollback", "text")
-    assert running.wrong + through_commands.wrong == []
-    assert set(running.versions) == set(through_commands.versions) == {"1", "2"}
+    loads = [running, through_whole, through_commands][whole == SWAPS :]
+    assert [one.wrong for one in loads] == [[]] * len(loads)
+    for one in loads:
+        assert min(one.versions["1"], one.versions["2"]) >= 10, one.versions
     assert served.steps() == before == {"text_classifier/1", "text_tokenizer/1"}
     rows = {
         row: logged["models"]["text"]["version"]
         for row, logged in served.rows().items()
         if "text" in logged["models"]
     }
-    for answered in (running.rows, through_commands.rows):
-        assert {row: rows[row] for row in answered} == answered
+    for one in loads:
+        assert {row: rows[row] for row in one.rows} == one.rows
+
+
+COVERED = {"1": {"ANGER", "JOY", "NEUTRAL", "SADNESS"}, "2": {"FEAR", "NEUTRAL", "SURPRISE"}}
 
 
 @pytest.mark.usefixtures("toys")
-def test_a_kill_at_any_moment_leaves_one_version_and_the_next_swap_finishes(served: Served) -> None:
-    command = [sys.executable, "-c", SWAP_FOREVER, str(served.folder), served.address, served.key]
-    for number in range(3):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as swapper:
-            assert swapper.stdout
-            swapper.stdout.readline()
-            time.sleep(0.007 * number)  # not waited for: just another moment each time
-            swapper.send_signal(signal.SIGKILL)
-        choice = read_choice(served.folder, "text")
-        assert choice is not None
-        assert choice.version in (1, 2)
-        assert served.answering("text")[1] in ("1", "2")
+def test_long_recordings_that_meet_a_swap_are_answered_by_the_version_that_took_them(
+    served: Served,
+) -> None:
+    recording, stopped = wav(seconds=30), threading.Event()
+    answered: list[tuple[str, float]] = []  # version, and when its answer came
+
+    def ask() -> None:
+        while not stopped.is_set():
+            files = {"audio": recording}
+            answer = httpx.post(f"{served.url}/analyze/audio", files=files, timeout=120)
+            version = answer.raise_for_status().json()["models"]["audio"]["version"]
+            assert set(answer.json()["all_scores"]) == COVERED[version]
+            answered.append((version, time.monotonic()))
+
+    def wait_for(version: str, after_s: float) -> None:
+        while not any(one == version and at_s > after_s for one, at_s in answered):
+            time.sleep(0.05)
+
+    with SwappedTriton(served.address, served.key) as triton, ThreadPoolExecutor(4) as pool:
+        repository = Repository(served.folder, [triton], synchronizer(None), print)
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            with swapping(served.folder):
+                wait_for("1", 0)
+                with repository.beside("audio", 2):
+                    repository.promote("audio", 2)
+                    pinned_at_s = time.monotonic()
+                wait_for("2", pinned_at_s)
+                repository.swap("audio", 1)
+                wait_for("1", time.monotonic())
+        finally:
+            stopped.set()
+        for one in asking:
+            one.result()  # none failed
+    late = [at_s for version, at_s in answered if version == "1" and at_s > pinned_at_s]
+    assert late, "a version was unloaded while it had work"
+
+
+@pytest.mark.usefixtures("toys")
+def test_memory_of_the_old_version_comes_back(served: Served) -> None:
+    def answered(version: str) -> int:
+        """Return what is held when a version has grown to what an answer takes."""
+        assert served.both()["models"]["text"]["version"] == version
+        return served.triton_bytes()
+
+    with SwappedTriton(served.address, served.key) as triton, swapping(served.folder):
+        repository = Repository(served.folder, [triton], synchronizer(None), print)
+        before = answered("1")
+        with repository.beside("text", 2):
+            ask(triton, "text", 2, b"I love this!")
+            beside = answered("1")
+            repository.promote("text", 2)
+        after = answered("2")
+        repository.swap("text", 1)
+    margin = (beside - before) / 3
+    assert margin > 10e6
+    assert after <= before + margin < beside
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=LONG)])
+def test_killed_at_any_moment_it_serves_one_version_and_the_next_command_finishes(
+    served: Served, kills: int, tmp_path: Path
+) -> None:
+    """Text and multimodal may call different versions after a kill, each of them whole."""
+    with SwappedTriton(served.address, served.key) as triton:
+        repository = Repository(served.folder, [triton], synchronizer(None), print)
+        with swapping(served.folder):
+            with repository.beside("text", 2):
+                answers = expected(triton)
+            start_s = time.monotonic()
+            repository.swap("text", 1)
+            repository.swap("text", 2)
+            whole_s = time.monotonic() - start_s
+    command = [sys.executable, "-c", SWAPPER, str(served.folder), served.address, served.key]
+    with (
+        load(served.url, wav(), answers) as running,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one,
+    ):
+        assert one.stdin
+        assert one.stdout
+        for number in range(kills):
+            one.stdin.write("\n")
+            one.stdin.flush()
+            pid = int(one.stdout.readline())
+            # Not waited for: just another moment each time, all over loading, turning, unloading.
+            time.sleep(1.5 * whole_s * (number + 0.5) / kills)
+            os.kill(pid, signal.SIGKILL)
+            assert one.stdout.readline() == "killed\n"
+            decided = read_choice(served.folder, "text")
+            assert decided is not None
+            assert served.answering("text")[1] in ("1", "2")
+            both = served.both()
+            assert both["degraded"] is None
+            assert both["models"]["text"]["version"] in ("1", "2")
+        one.stdin.close()
+    assert running.wrong == []
+    assert running.versions.total() > kills
+    subprocess.run(["cp", "-a", served.folder, tmp_path / "models"], check=True)
+    with triton_on_free_ports(tmp_path / "models", tmp_path / "triton.log") as fresh:
+        assert fresh.failed_models() == {}
+    # What was left of the last one is finished: all ensembles call one version again.
+    assert decided
+    version = str(decided.version)
+    served.models("promote", "text", version, "--force")
+    assert served.answering("text")[1] == version
+    assert served.both()["models"]["text"]["version"] == version
+    assert served.steps() == {f"text_classifier/{version}", f"text_tokenizer/{version}"}
     served.models("promote", "text", "1", "--force")
-    assert served.answering("text")[1] == "1"
-    assert served.steps() == {"text_classifier/1", "text_tokenizer/1"}
+
+
+@pytest.mark.usefixtures("toys")
+def test_ensembles_that_disagree_are_brought_together_by_the_next_command(served: Served) -> None:
+    """As after a kill between the two: what decides is the ensemble of the branch alone."""
+    with SwappedTriton(served.address, served.key) as triton:
+        repository = Repository(served.folder, [triton], synchronizer(None), print)
+        with swapping(served.folder):
+            repository.load("text", {1, 2})
+            file = served.folder / "emotion_multimodal/config.pbtxt"
+            old = file.read_text()
+            repository.promote("text", 2)
+            file.write_text(old)
+            triton.load("emotion_multimodal")
+            assert served.answering("text")[1] == "2"
+            assert served.both()["models"]["text"]["version"] == "1"
+            repository.swap("text", 2)  # what `promote` does
+            assert served.both()["models"]["text"]["version"] == "2"
+            assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
+            repository.swap("text", 1)
 
 
 @pytest.mark.usefixtures("toys")
@@ -122,6 +270,8 @@ def test_the_gate_refuses_and_force_is_logged(served: Served) -> None:
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
     served.models("promote", "audio", "2", "--force")
     assert served.answering("audio") == ("toy-audio", "2")
+    answer = httpx.post(f"{served.url}/analyze/audio", files={"audio": wav()}, timeout=60).json()
+    assert set(answer["all_scores"]) == COVERED["2"]
     last = json.loads((served.folder / "promotions.jsonl").read_text().splitlines()[-1])
     assert (last["branch"], last["from"], last["to"]) == ("audio", 1, 2)
     assert "labels agree" in last["forced_despite"][0]
@@ -133,7 +283,15 @@ def test_the_gate_refuses_and_force_is_logged(served: Served) -> None:
 @pytest.mark.usefixtures("toys")
 def test_what_was_promoted_is_served_by_the_next_start(served: Served) -> None:
     served.models("promote", "audio", "2", "--force")
-    served.restart()
+    stop_serve(served.process)
+    served.log.unlink()
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(start_serve, served.environment, served.log)
+        while not served.log.exists() or "Starting Triton" not in served.log.read_text():
+            time.sleep(0.05)
+        # Triton reads the folder now: nobody may change what it serves.
+        assert "or a start" in served.models("rollback", "audio", fails=True)
+        served.process = started.result()
     assert served.answering("audio") == ("toy-audio", "2")
     assert served.answering("text") == ("neurosense/starter-text", "1")
     states = {
@@ -151,5 +309,6 @@ def test_a_version_that_triton_cannot_load_hurts_nobody(served: Served) -> None:
     version = publish_garbage(served.folder, "fp32")
     assert "model.onnx" in served.models("promote", "audio", str(version), fails=True)
     assert served.answering("audio") == ("neurosense/starter-audio", "1")
-    served.models("remove", "audio", str(version))
+    told = json.loads(served.models("remove", "audio", str(version), "--json"))
+    assert told == {"branch": "audio", "version": version}
     assert not (served.folder / MODELS["audio"][-1] / str(version)).exists()

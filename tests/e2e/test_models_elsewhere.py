@@ -6,15 +6,19 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from export.publish import MODELS
 from export.starter import publish_starter
+from serving.choice import loadable, pinned, read_choice
+from serving.models.reports import LOG
 from serving.models.triton import SwappedTriton
 from serving.ports import free_ports
 from serving.repository import render
 from serving.settings import Settings
+from serving.trial import read_trial
 from serving.triton import Triton
 from tests.conftest import NEUROSENSE
 
@@ -58,7 +62,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
 
 def test_a_version_is_verified_promoted_and_rolled_back_over_grpc(elsewhere: Elsewhere) -> None:
     given = ["--control-key-file", str(elsewhere.key_file)]
-    sync = ["--sync", f"cp -a . '{elsewhere.copy}'"]
+    sync = ["--sync", f"cp -ru . '{elsewhere.copy}'"]
     gate = ["--max-latency-ratio", "100"]  # the machine of the tests does other things too
     done = elsewhere.models("verify", "text", "2", "--json", *gate, *given, *sync)
     assert done.returncode == 0, done.stderr
@@ -84,6 +88,62 @@ def test_a_version_is_verified_promoted_and_rolled_back_over_grpc(elsewhere: Els
     assert elsewhere.models("rollback", "text", *given, *sync).returncode == 0
     with SwappedTriton(elsewhere.triton.grpc_url, elsewhere.triton.control_key) as triton:
         assert triton.loaded("text_classifier") == {1}
+
+
+def test_a_forgotten_sync_changes_nothing_and_is_told(elsewhere: Elsewhere) -> None:
+    given = ["--control-key-file", str(elsewhere.key_file)]
+    sync = ["--sync", f"cp -ru . '{elsewhere.copy}'"]
+
+    def folder() -> list[Any]:
+        choice = read_choice(elsewhere.folder, "text")
+        return [choice, loadable(elsewhere.folder, "text"), read_trial(elsewhere.folder)]
+
+    before = folder()
+    assert str(before[0]).startswith("Choice(version=1, previous=2")
+    done = elsewhere.models("rollback", "text", *given)
+    assert done.returncode == 1
+    assert "reads another folder" in done.stderr
+    assert "give --sync" in done.stderr
+    assert folder() == before
+
+    # A version that is loaded there already, as a canary: the ensembles would tell.
+    assert elsewhere.models("canary", "text", "2", *given, *sync).returncode == 0
+    before = folder()
+    done = elsewhere.models("promote", "text", "2", "--force", *given)
+    assert done.returncode == 1
+    assert "give --sync" in done.stderr
+    assert folder() == before
+    assert "give --sync" in elsewhere.models("stop", "text", *given).stderr
+    with SwappedTriton(elsewhere.triton.grpc_url, elsewhere.triton.control_key) as triton:
+        assert pinned(triton.config("emotion_text"), "text") == 1
+    # What is left of the trial in the copy, and in Triton, goes with the next command.
+    assert elsewhere.models("promote", "text", "1", *given, *sync).returncode == 0
+    with SwappedTriton(elsewhere.triton.grpc_url, elsewhere.triton.control_key) as triton:
+        assert triton.loaded("text_classifier") == {1}
+
+
+def test_a_forced_promotion_is_logged_also_if_the_old_version_cannot_be_unloaded(
+    elsewhere: Elsewhere,
+) -> None:
+    given = ["--control-key-file", str(elsewhere.key_file)]
+    copy = f"cp -ru . '{elsewhere.copy}'"
+    thrice = f"echo >> ../synced; [ $(wc -l < ../synced) != 3 ] && {copy}"
+    gate = ["--max-latency-ratio", "0.0001", "--force"]
+    done = elsewhere.models("promote", "text", "2", *gate, *given, "--sync", thrice)
+    assert done.returncode == 1
+    assert "--sync failed" in done.stderr
+    last = json.loads((elsewhere.folder / LOG).read_text().splitlines()[-1])
+    assert (last["action"], last["to"]) == ("promote", 2)
+    assert "times as long" in last["forced_despite"][0]
+    assert elsewhere.models("rollback", "text", *given, "--sync", copy).returncode == 0
+
+
+def test_a_triton_elsewhere_needs_the_name_of_its_folder(elsewhere: Elsewhere) -> None:
+    command = [str(NEUROSENSE), "models", "rollback", "text"]
+    command += ["--triton", elsewhere.triton.grpc_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--repository" in done.stderr
 
 
 def test_without_its_key_nothing_is_swapped_and_the_way_out_is_named(elsewhere: Elsewhere) -> None:

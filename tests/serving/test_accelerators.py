@@ -1,16 +1,21 @@
 """How GPU and cores are used: instances, threads and TensorRT in the configurations."""
 
+import dataclasses
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+import serving
 from benchmarks.server import triton_on_free_ports
 from export import manifest as manifests
-from export.manifest import Branch
+from export.manifest import Branch, Manifest
 from export.publish import MODELS
 from export.starter import STARTERS, publish_starter
-from serving.accelerators import accelerate, check_accelerator
+from serving.accelerators import ENGINES, accelerate, check_accelerator
 from serving.errors import ServingError
 from serving.repository import SOURCE, read_config, render
 from serving.settings import Settings
@@ -80,7 +85,35 @@ def test_tensorrt_is_told_the_models_limits(branch: Branch) -> None:
         which: accelerator.parameters[f"trt_profile_{which}_shapes"] for which in EXPECTED[branch]
     }
     assert shapes == EXPECTED[branch]
-    assert accelerator.parameters["trt_engine_cache_path"].endswith(config.name)
+    path = Path(accelerator.parameters["trt_engine_cache_path"])
+    assert str(path.parent) == ENGINES  # ONNX Runtime makes no more than the last folder
+    assert path.name.startswith(config.name)
+
+
+def test_other_weights_have_other_engines() -> None:
+    def path(manifest: Manifest) -> str:
+        config = read_config(SOURCE / "text_classifier/config.pbtxt")
+        accelerate(config, manifest, TENSORRT)
+        [one] = config.optimization.execution_accelerators.gpu_execution_accelerator
+        return str(one.parameters["trt_engine_cache_path"])
+
+    starter = manifests.read(STARTERS / "text")
+    other = dataclasses.replace(starter, files={**starter.files, "model.onnx": "0" * 64})
+    assert path(starter) == path(dataclasses.replace(starter, version=2)) != path(other)
+
+
+def test_the_folder_of_the_engines_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("of a stub"))
+    file = Path(serving.__file__).with_name("backends") / "onnxruntime/model.py"
+    spec = importlib.util.spec_from_file_location("backend", file)
+    assert spec
+    assert spec.loader
+    backend = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(backend)
+    path = tmp_path / "tensorrt/text_classifier-0"
+    given = {"precision_mode": "FP16", "trt_engine_cache_path": str(path)}
+    assert backend._tensorrt(given)["trt_engine_cache_path"] == str(path)
+    assert path.is_dir()
 
 
 @pytest.mark.parametrize(("precision", "mode"), [("fp16", "FP16"), ("fp32", "FP32")])

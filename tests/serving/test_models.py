@@ -1,7 +1,10 @@
 """Repositories and golden sets without a Triton."""
 
+import contextlib
 import dataclasses
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from export import manifest as manifests
 from export.errors import ExportError
@@ -21,6 +25,7 @@ from export.versions import delete, intact, next_version
 from serving.choice import ENSEMBLES, loadable, pinned, read_choice
 from serving.configs import read_config
 from serving.errors import ServingError
+from serving.models import cli, options, reports
 from serving.models.copied import is_exported, publish_copy
 from serving.models.exclusive import swapping
 from serving.models.golden import Case, read, shipped
@@ -31,7 +36,7 @@ from serving.models.synchronized import synchronizer
 from serving.models.verdict import Thresholds
 from serving.models.verify import _verdict
 from serving.repository import render
-from serving.settings import Settings
+from serving.settings import PROJECT, Settings
 
 SWAP_FOREVER = """
 import sys
@@ -236,6 +241,110 @@ def test_a_sync_that_fails_stops_the_swap_and_says_how_to_go_on(repository: Repo
     with pytest.raises(ServingError, match="finishes what is left"):
         failing.swap("audio", 2)
     assert repository.choice("audio").version == 1
+
+
+def test_a_kill_while_a_removal_is_noted_breaks_no_later_publish(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete(repository.folder, "audio", 2)
+    assert publish_garbage(repository.folder) == 3
+
+    def killed(path: Path, *_: Any) -> None:
+        path.open("w").close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete(repository.folder, "audio", 3)
+    assert next_version(repository.folder, "audio") == 4
+    delete(repository.folder, "audio", 3)
+    assert publish_garbage(repository.folder) == 4
+
+
+def test_a_swap_is_logged_before_it_is_done_and_a_refused_one_twice(repository: Repository) -> None:
+    log = repository.folder / reports.LOG
+    swap = reports.Swap("promote", "audio", 1, 2, problems=["it is worse"])
+    lines: list[str] = []
+    with contextlib.suppress(ServingError), reports.logged(repository, swap):
+        lines = log.read_text().splitlines()
+        raise ServingError("no memory")
+    [line] = lines
+    assert json.loads(line)["forced_despite"] == ["it is worse"]
+    _, undone = map(json.loads, log.read_text().splitlines())
+    assert (undone["action"], undone["to"], undone["why"]) == ("undone", 2, "no memory")
+
+
+def test_what_is_published_and_removed_is_synchronized_and_told_as_json(
+    repository: Repository,
+) -> None:
+    folder = str(repository.folder)
+    given = ["--repository", folder, "--json", "--sync", "ls text_classifier >> ../synced"]
+
+    def run(*arguments: str) -> Any:
+        done = CliRunner().invoke(cli.app, [*arguments, *given])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    assert run("publish", f"{folder}/text_classifier/1", "--branch", "text")["version"] == 2
+    assert run("remove", "text", "2") == {"branch": "text", "version": 2}
+    synced = (repository.folder.parent / "synced").read_text().split()
+    assert [name for name in synced if name.isdecimal()] == ["1", "2", "1"]
+
+
+def test_a_name_stands_for_every_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(2, 1, 6, "", (f"10.0.0.{last}", 8001)) for last in (2, 1, 2)]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_: found)
+    assert options._replicas("neurosense-triton:8001") == ["10.0.0.1:8001", "10.0.0.2:8001"]
+
+
+def test_no_version_is_swapped_under_the_engines_of_another(
+    repository: Repository,
+) -> None:
+    folder = repository.folder
+    render(folder, {b: intact(folder, b, 1) for b in MODELS}, Settings(accelerator="tensorrt"))
+    with pytest.raises(ServingError, match="without NEUROSENSE_ACCELERATOR=tensorrt"):
+        repository.swap("audio", 2)
+    assert loadable(folder, "audio") == {1}
+    assert called(folder) == dict.fromkeys(ENSEMBLES["audio"], 1)
+    repository.swap("audio", 1)  # finishes what was interrupted
+
+
+AWS = """#!{python}
+import fnmatch, json, os, sys
+arguments = sys.argv[1:]
+assert arguments[:3] == ["s3", "sync", "."]
+patterns = [v for k, v in zip(arguments, arguments[1:]) if k == "--exclude"]
+files = [os.path.relpath(os.path.join(at, name)) for at, _, names in os.walk(".") for name in names]
+left = [file for file in files if not any(fnmatch.fnmatch(file, p) for p in patterns)]
+with open("{log}", "a") as log:
+    print(json.dumps([left, "--delete" in arguments]), file=log)
+"""
+
+
+def test_the_sync_of_the_readme_carries_versions_before_the_configs_that_name_them(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    [command] = re.findall(r"<!-- SYNC -->.+? --sync '(.+?)'\n```", readme, re.DOTALL)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/aws"
+    program.write_text(AWS.format(python=sys.executable, log=tmp_path / "log"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    (repository.folder / "promotions.jsonl").write_text("{}")
+    with staged(repository.folder, "audio") as stage, swapping(repository.folder):
+        (stage.classifier / "model.onnx").write_text("half of it")
+        (repository.folder / "emotion_text/.config.pbtxt").write_text("half of it")
+        synchronizer(command)(repository.folder)
+    (versions, kept), (all_of_it, deleted) = map(
+        json.loads, (tmp_path / "log").read_text().splitlines()
+    )
+    assert (kept, deleted) == (False, True)
+    configs = {f"{model.name}/config.pbtxt" for model in repository.folder.glob("[a-z]*/")}
+    assert set(all_of_it) - set(versions) == configs
+    assert {"audio_classifier/2/model.onnx", "text_tokenizer/1/model.py"} <= set(versions)
+    assert not [file for file in all_of_it if "/." in f"/{file}" or file.endswith(".jsonl")]
 
 
 def test_the_shipped_golden_sets() -> None:

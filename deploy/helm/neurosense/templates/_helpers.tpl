@@ -63,3 +63,12 @@ capabilities: {drop: [ALL]}
 {{ required "api.tritonGrpcUrl: host:port of the Triton to ask, as triton.enabled is false" .Values.api.tritonGrpcUrl }}
 {{- end -}}
 {{- end }}
+
+{{/* The key of Triton's administration, for Triton and for the pod that swaps its versions. */}}
+{{- define "neurosense.control-key" -}}
+- name: control-key
+  secret:
+    secretName: {{ .Values.secret }}
+    defaultMode: 0440
+    items: [{key: triton_control_key, path: triton_control_key}]
+{{- end }}
