@@ -38,6 +38,7 @@ class BodyLimit:
             max_bytes = self._max_bytes_of.get(scope["path"], self._max_bytes)
             exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s)
             await self._app(scope, exchange.receive, exchange.send)
+            await exchange.end()  # only now: a client that goes on sending holds nothing inside
         else:
             await self._app(scope, receive, send)
 
@@ -59,6 +60,7 @@ class _Exchange:
         self._declared_bytes = int(length) if length.isdecimal() else 0
         self._unread = self._declared_bytes > 0 or "transfer-encoding" in headers
         self._sends_at_once = headers.get("expect", "").lower() != "100-continue"
+        self._answered_early = False
 
     async def receive(self) -> Message:
         """Pass the next piece of the body on, if the body is within the limit."""
@@ -81,9 +83,13 @@ class _Exchange:
             await self._send(message)
         else:
             await self._send({**message, "more_body": True})
-            if not message.get("more_body", False):
-                await self._drain()
-                await self._send({"type": "http.response.body"})
+            self._answered_early = not message.get("more_body", False)
+
+    async def end(self) -> None:
+        """End an early answer, when the client has sent the rest or has had its time for that."""
+        if self._answered_early:
+            await self._drain()
+            await self._send({"type": "http.response.body"})
 
     async def _drain(self) -> None:
         if not self._sends_at_once:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,6 +186,20 @@ def test_the_answer_comes_before_the_body_is_read(closed: Closed) -> None:
         lines = ("POST /analyze/audio HTTP/1.1", f"Host: {host}", "Content-Length: 20000000")
         connection.sendall("\r\n".join((*lines, "", "")).encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_is_sent_away_takes_nobodys_place(closed: Closed) -> None:
+    """As many as may be inside are answered, and go on as if they still had a body to send."""
+    address = (closed.client.base_url.host, closed.client.base_url.port or 80)
+    head = b"POST /analyze/text HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n%s\r\n"
+    known = b"X-API-Key: " + closed.keys["read"].encode() + b"\r\n"
+    with ExitStack() as stack:
+        for number in range(100):
+            connection = stack.enter_context(socket.create_connection(address, timeout=10))
+            connection.sendall(head % (known if number % 2 else b""))
+            assert connection.recv(100).startswith((b"HTTP/1.1 401", b"HTTP/1.1 403"))
+        for _ in range(3):
+            assert ask(closed, X_API_Key=closed.keys["analyze"]).status_code == 200
 
 
 def test_revoking_and_creating_count_without_a_restart(closed: Closed) -> None:
