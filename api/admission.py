@@ -24,6 +24,8 @@ from api.metrics import Metrics
 _UPLOADS_PER_PLACE = 4
 """Requests inside, of which most still send their body, for each place at the models."""
 
+_READING_TURN_S = 1.0
+
 _SMALL_BODY_BYTES = 2**20
 _SMALL_BODY_S = 0.02
 
@@ -44,13 +46,14 @@ class Admission:
     """
 
     def __init__(
-        self, places: int, metrics: Metrics, recordings: int = 1, streams: int = 1
+        self, places: int, metrics: Metrics, recordings: int = 1, streams: int = 1, reads: int = 1
     ) -> None:
         self._places = places
         self._taken = 0
         self._inside = 0
         self._recordings_left = recordings
         self._streams_left = streams
+        self._reads = asyncio.Semaphore(reads)
         self._freed = asyncio.Event()
         self._turns = asyncio.Semaphore(max(1, places // 2))
         self._metrics = metrics
@@ -94,6 +97,19 @@ class Admission:
             yield
         finally:
             self._streams_left += 1
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Be one of those who ask the log, after a second at most, or raise OverloadedError."""
+        try:
+            async with asyncio.timeout(_READING_TURN_S):
+                await self._reads.acquire()
+        except TimeoutError:
+            self._refuse()
+        try:
+            yield
+        finally:
+            self._reads.release()
 
     @contextmanager
     def place(self) -> Iterator[None]:

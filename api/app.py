@@ -102,7 +102,11 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app.state.access = Access(chosen)
     app.state.metrics = Metrics()
     app.state.admission = Admission(
-        chosen.max_concurrent_requests, app.state.metrics, chosen.max_timelines, chosen.max_streams
+        chosen.max_concurrent_requests,
+        app.state.metrics,
+        chosen.max_timelines,
+        chosen.max_streams,
+        chosen.max_log_reads,
     )
     for module in (health, routes, batch, timeline, stream, history, metrics, docs):
         app.include_router(module.router)

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         description="database of the prediction log, postgresql://user:password@host:port/name",
     )
     database_connections: int = Field(
-        10, ge=1, le=1000, description="connections to the database at most, 1 to 1000"
+        10, ge=2, le=1000, description="connections to the database at most, 2 to 1000"
     )
     retention_months: int = Field(
         0,
@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     def otlp_traces_url(self) -> str | None:
         """Where spans are posted to, None for nowhere."""
         return f"{self.otlp_endpoint}".rstrip("/") + "/v1/traces" if self.otlp_endpoint else None
+
+    @property
+    def max_log_reads(self) -> int:
+        """How many may read the log at once: four connections write, drain, keep up and probe."""
+        return max(1, self.database_connections - 4)
 
     @property
     def max_body_bytes(self) -> int:
