@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission import Admission
 from api.errors import TooLargeError, UploadTooSlowError
 
 _DRAIN_S = 10.0
@@ -18,16 +19,23 @@ _DRAIN_S = 10.0
 
 
 class BodyLimit:
-    """ASGI middleware: reading a body raises TooLargeError or UploadTooSlowError.
+    """ASGI middleware: reading a body raises TooLargeError, UploadTooSlowError or OverloadedError.
 
-    The first beyond `max_bytes`, or what `max_bytes_of` has for the path; the second where not
-    all has come `timeout_s` after its head.
+    The first beyond `max_bytes`, or what `max_bytes_of` has for a path whose bodies go into a
+    file; the second where not all has come `timeout_s` after its head; the third where all bodies
+    that are in memory are more than may be.
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, timeout_s: float, max_bytes_of: Mapping[str, int]
+        self,
+        app: ASGIApp,
+        admission: Admission,
+        max_bytes: int,
+        timeout_s: float,
+        max_bytes_of: Mapping[str, int],
     ) -> None:
         self._app = app
+        self._admission = admission
         self._max_bytes = max_bytes
         self._max_bytes_of = max_bytes_of
         self._timeout_s = timeout_s
@@ -35,9 +43,14 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            max_bytes = self._max_bytes_of.get(scope["path"], self._max_bytes)
-            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s)
-            await self._app(scope, exchange.receive, exchange.send)
+            in_file = self._max_bytes_of.get(scope["path"])
+            memory = self._admission if in_file is None else None
+            max_bytes = in_file or self._max_bytes
+            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s, memory)
+            try:
+                await self._app(scope, exchange.receive, exchange.send)
+            finally:
+                self._admission.let_go(exchange.held_bytes)
             await exchange.end()  # only now: a client that goes on sending holds nothing inside
         else:
             await self._app(scope, receive, send)
@@ -47,7 +60,13 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, max_bytes: int, timeout_s: float
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        max_bytes: int,
+        timeout_s: float,
+        memory: Admission | None,
     ) -> None:
         headers = Headers(scope=scope)
         self._receive = receive
@@ -56,6 +75,8 @@ class _Exchange:
         self._timeout_s = timeout_s
         self._deadline_s = asyncio.get_running_loop().time() + timeout_s
         self._received_bytes = 0
+        self._memory = memory
+        self.held_bytes = 0
         length = headers.get("content-length", "0")
         self._declared_bytes = int(length) if length.isdecimal() else 0
         self._unread = self._declared_bytes > 0 or "transfer-encoding" in headers
@@ -72,6 +93,9 @@ class _Exchange:
         self._unread = message.get("more_body", False)
         if self._received_bytes > self._max_bytes:
             raise self._too_large()
+        if self._memory is not None:
+            self._memory.hold(len(message.get("body", b"")))
+            self.held_bytes = self._received_bytes
         return message
 
     async def send(self, message: Message) -> None:

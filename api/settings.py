@@ -145,6 +145,20 @@ class Settings(BaseSettings):
         description="requests at the models at once, more get 503; about twice what keeps these "
         "busy: 16 for a CPU, 128 for a GPU",
     )
+    max_connections: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="connections of clients at once, 10 to 100000; one more takes an idle one's "
+        "place",
+    )
+    max_body_memory_bytes: int = Field(
+        2**28,
+        ge=1,
+        le=2**40,
+        description="bytes of request bodies held in memory at once, more get 503, up to "
+        "1099511627776; the largest body always goes. The process takes a few times as much",
+    )
     upload_timeout_s: float = Field(
         60.0,
         gt=0,
