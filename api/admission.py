@@ -52,7 +52,7 @@ class Admission:
         recordings: int = 1,
         streams: int = 1,
         reads: int = 1,
-        body_bytes: int = 2**28,
+        body_bytes: int = 2**27,
     ) -> None:
         self._places = places
         self._taken = 0

@@ -10,7 +10,8 @@ from api.spool import Spool
 
 logger = logging.getLogger("neurosense.api")
 
-_MIGRATION_S = 60.0
+_MIGRATION_S = 600.0
+"""An index over a long log takes its time; rows go to the spool meanwhile."""
 
 
 class Recovery:

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         "place",
     )
     max_body_memory_bytes: int = Field(
-        2**28,
+        2**27,
         ge=1,
         le=2**40,
         description="bytes of request bodies held in memory at once, more get 503, up to "
