@@ -24,6 +24,8 @@ from api.metrics import Metrics
 _UPLOADS_PER_PLACE = 4
 """Requests inside, of which most still send their body, for each place at the models."""
 
+_READING_TURN_S = 1.0
+
 _SMALL_BODY_BYTES = 2**20
 _SMALL_BODY_S = 0.02
 
@@ -44,13 +46,21 @@ class Admission:
     """
 
     def __init__(
-        self, places: int, metrics: Metrics, recordings: int = 1, streams: int = 1
+        self,
+        places: int,
+        metrics: Metrics,
+        recordings: int = 1,
+        streams: int = 1,
+        reads: int = 1,
+        body_bytes: int = 2**27,
     ) -> None:
         self._places = places
         self._taken = 0
         self._inside = 0
         self._recordings_left = recordings
         self._streams_left = streams
+        self._body_bytes_left = body_bytes
+        self._reads = asyncio.Semaphore(reads)
         self._freed = asyncio.Event()
         self._turns = asyncio.Semaphore(max(1, places // 2))
         self._metrics = metrics
@@ -73,6 +83,16 @@ class Admission:
         finally:
             self._inside -= 1
 
+    def hold(self, body_bytes: int) -> None:
+        """Count bytes of a body that are in memory from now on, or raise OverloadedError."""
+        if body_bytes > self._body_bytes_left:
+            self._refuse()
+        self._body_bytes_left -= body_bytes
+
+    def let_go(self, body_bytes: int) -> None:
+        """Note that so many of those bytes are gone."""
+        self._body_bytes_left += body_bytes
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Be one of the long recordings in work, from before the upload on, or OverloadedError."""
@@ -94,6 +114,19 @@ class Admission:
             yield
         finally:
             self._streams_left += 1
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Be one of those who ask the log, after a second at most, or raise OverloadedError."""
+        try:
+            async with asyncio.timeout(_READING_TURN_S):
+                await self._reads.acquire()
+        except TimeoutError:
+            self._refuse()
+        try:
+            yield
+        finally:
+            self._reads.release()
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -168,7 +201,7 @@ async def _take_what_came(headers: Headers, receive: Receive) -> None:
     length = headers.get("content-length", "")
     if not length.isdecimal() or int(length) > _SMALL_BODY_BYTES or "expect" in headers:
         return
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, OverloadedError):
         async with asyncio.timeout(_SMALL_BODY_S):
             while (await receive()).get("more_body", False):
                 pass

@@ -102,7 +102,12 @@ def create_app(settings: Settings | None = None, connect: Connect = _connect) ->
     app.state.access = Access(chosen)
     app.state.metrics = Metrics()
     app.state.admission = Admission(
-        chosen.max_concurrent_requests, app.state.metrics, chosen.max_timelines, chosen.max_streams
+        chosen.max_concurrent_requests,
+        app.state.metrics,
+        chosen.max_timelines,
+        chosen.max_streams,
+        chosen.max_log_reads,
+        max(chosen.max_body_memory_bytes, chosen.max_body_bytes),
     )
     for module in (health, routes, batch, timeline, stream, history, metrics, docs):
         app.include_router(module.router)
@@ -117,6 +122,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Gate, admission=app.state.admission, routes=work)
     app.add_middleware(
         BodyLimit,
+        admission=app.state.admission,
         max_bytes=settings.max_body_bytes,
         timeout_s=settings.upload_timeout_s,
         long_bodies={timeline.PATH: settings.max_timeline_body_bytes},

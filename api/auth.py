@@ -8,6 +8,7 @@ limit is answered at once.
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
@@ -23,7 +24,7 @@ from api.settings import Settings
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "A key is needed; see `detail`"},
-    403: {"model": Problem, "description": "The key lacks the scope"},
+    403: {"model": Problem, "description": "The key lacks the scope, or a foreign page has none"},
     429: {"model": Problem, "description": "Over the key's rate limit; see Retry-After"},
 }
 """What every guarded route may answer, for its OpenAPI entry."""
@@ -70,6 +71,7 @@ class Access:
         except OSError as error:
             raise KeysError(f"the file of API keys cannot be read: {error}") from None
         self._limit = RateLimit(settings.rate_limit_per_minute)
+        self._origins = frozenset(settings.allowed_origins)
         self._local = is_loopback(settings.api_host)
         if not self._local and not len(self._keys):
             raise KeysError(
@@ -82,6 +84,7 @@ class Access:
     def admit(self, request: HTTPConnection, scope: Scope) -> None:
         """Let a request through, or raise UnauthorizedError, ForbiddenError, RateLimitedError."""
         if self.is_open_to(request):
+            self._refuse_foreign_page(request)
             self._limit.count(address_of(request.client.host) if request.client else "")
             return
         entry = self._keys.find(_sent_key(request))
@@ -90,6 +93,19 @@ class Access:
         if not entry.may(scope):
             raise ForbiddenError("forbidden", f"the key {entry.name!r} lacks the scope {scope!r}")
         self._limit.count(entry.id)
+
+    def _refuse_foreign_page(self, request: HTTPConnection) -> None:
+        """Raise ForbiddenError for what another site's page sends from a browser on this machine.
+
+        Without a key nothing else stops it: a form is sent without asking, and its Host is right.
+        """
+        origin = request.headers.get("origin")
+        if origin in self._origins:
+            return
+        is_foreign = origin and urlsplit(origin).netloc != request.headers.get("host")
+        if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
+            detail = "send a key, or name the page's origin in NEUROSENSE_CORS_ORIGINS"
+            raise ForbiddenError("origin_forbidden", detail)
 
     def is_open_to(self, request: HTTPConnection) -> bool:
         """Tell whether a request needs no key: there is no file, and it comes from this machine.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission import Admission
 from api.errors import TooLargeError, UploadTooSlowError
 
 LEAST_BYTES_PER_S = 2**16
@@ -22,17 +23,24 @@ _DRAIN_S = 10.0
 
 
 class BodyLimit:
-    """ASGI middleware: reading a body raises TooLargeError or UploadTooSlowError.
+    """ASGI middleware: reading a body raises TooLargeError, UploadTooSlowError or OverloadedError.
 
-    The first beyond `max_bytes`, the second where not all has come `timeout_s` after its head.
-    On the paths of `long_bodies`, with their own most bytes, a body may take longer while it
-    comes at `LEAST_BYTES_PER_S` on average, and without a pause of `timeout_s`.
+    The first beyond `max_bytes`; the second where not all has come `timeout_s` after its head; the
+    third where all bodies that are in memory are more than may be.
+    Bodies on the paths of `long_bodies`, with their own most bytes, go into a file. They may take
+    longer, while they come at `LEAST_BYTES_PER_S` on average without a pause of `timeout_s`.
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, timeout_s: float, long_bodies: Mapping[str, int]
+        self,
+        app: ASGIApp,
+        admission: Admission,
+        max_bytes: int,
+        timeout_s: float,
+        long_bodies: Mapping[str, int],
     ) -> None:
         self._app = app
+        self._admission = admission
         self._max_bytes = max_bytes
         self._long_bodies = long_bodies
         self._timeout_s = timeout_s
@@ -40,10 +48,15 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            is_long = scope["path"] in self._long_bodies
-            max_bytes = self._long_bodies[scope["path"]] if is_long else self._max_bytes
-            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s, is_long)
-            await self._app(scope, exchange.receive, exchange.send)
+            long = self._long_bodies.get(scope["path"])
+            memory = self._admission if long is None else None
+            max_bytes = long or self._max_bytes
+            exchange = _Exchange(scope, receive, send, max_bytes, self._timeout_s, memory)
+            try:
+                await self._app(scope, exchange.receive, exchange.send)
+            finally:
+                self._admission.let_go(exchange.held_bytes)
+            await exchange.end()  # only now: a client that goes on sending holds nothing inside
         else:
             await self._app(scope, receive, send)
 
@@ -52,21 +65,29 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send,
-        max_bytes: int, timeout_s: float, is_long: bool,
-    ) -> None:  # fmt: skip
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        max_bytes: int,
+        timeout_s: float,
+        memory: Admission | None,
+    ) -> None:
         headers = Headers(scope=scope)
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._is_long = is_long
+        self._is_long = memory is None
         self._started_s = asyncio.get_running_loop().time()
         self._received_bytes = 0
+        self._memory = memory
+        self.held_bytes = 0
         length = headers.get("content-length", "0")
         self._declared_bytes = int(length) if length.isdecimal() else 0
         self._unread = self._declared_bytes > 0 or "transfer-encoding" in headers
         self._sends_at_once = headers.get("expect", "").lower() != "100-continue"
+        self._answered_early = False
 
     async def receive(self) -> Message:
         """Pass the next piece of the body on, if the body is within the limit."""
@@ -78,6 +99,9 @@ class _Exchange:
         self._unread = message.get("more_body", False)
         if self._received_bytes > self._max_bytes:
             raise self._too_large()
+        if self._memory is not None:
+            self._memory.hold(len(message.get("body", b"")))
+            self.held_bytes = self._received_bytes
         return message
 
     async def send(self, message: Message) -> None:
@@ -89,9 +113,13 @@ class _Exchange:
             await self._send(message)
         else:
             await self._send({**message, "more_body": True})
-            if not message.get("more_body", False):
-                await self._drain()
-                await self._send({"type": "http.response.body"})
+            self._answered_early = not message.get("more_body", False)
+
+    async def end(self) -> None:
+        """End an early answer, when the client has sent the rest or has had its time for that."""
+        if self._answered_early:
+            await self._drain()
+            await self._send({"type": "http.response.body"})
 
     async def _drain(self) -> None:
         if not self._sends_at_once:

@@ -6,14 +6,14 @@ transaction), so that poolers like PgBouncer and Supabase's may stand in between
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, DataError, Error, IntegrityError, OperationalError
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-from api.migrations import migrate
+from api.migrations import migrate, pending
 from api.rows import Row
 
 logger = logging.getLogger("neurosense.api")
@@ -44,6 +44,16 @@ _INSERT = """
 LARGEST_GROUP = 500
 """How many rows go into one statement."""
 
+_SPOOLED_S = 30.0
+"""How long rows from the spool may take, for which nobody waits: the line may be slow."""
+
+_ASKING_S = 5.0
+"""How long to wait for which migrations ran: a database that hangs holds up nothing for longer."""
+
+_UPKEEP_S = 60.0
+_LOCK_MS = 300
+"""How long upkeep waits for a lock: rows wait behind it, and go to the spool where that is long."""
+
 _T = TypeVar("_T")
 
 
@@ -56,10 +66,11 @@ class BadRowsError(DatabaseError):
 
 
 class Database:
-    """A pool of connections to one database."""
+    """A pool of connections to one database; one of them is there for rows that are waited for."""
 
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
+        self._others = asyncio.Semaphore(max(1, connections - 1))
         self._pool = AsyncConnectionPool(
             url,
             kwargs=CONNECTION,
@@ -80,19 +91,29 @@ class Database:
 
     async def migrate(self, timeout_s: float) -> list[str]:
         """Bring the tables up to date; MigrationError if this role may not."""
-        return await self.run(migrate, timeout_s)
+        lacking = await self.run(pending, _ASKING_S)
+        return await self.run(migrate, timeout_s) if lacking else []
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """Commit rows, all or none; those that are there already stay as they are.
 
         One attempt: whoever has a spool need not wait for a database that is coming back.
         """
-        await self.run(lambda connection: connection.execute(_INSERT, [Jsonb(rows)]), attempts=1)
+        await self._in_time(self._on_connection(_inserting(rows), attempts=1), self.timeout_s)
+
+    async def insert_spooled(self, rows: Sequence[Row]) -> None:
+        """The same for rows that nobody waits for."""
+        await self.run(_inserting(rows), _SPOOLED_S, attempts=1)
 
     async def upkeep(self, keep_months: int) -> None:
         """Make partitions for the months ahead, drop those that expired (0: none)."""
-        query = "SELECT neurosense_upkeep(%s)"
-        await self.run(lambda connection: connection.execute(query, [keep_months]))
+
+        async def keep(connection: AsyncConnection) -> None:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MS}".encode())
+                await connection.execute("SELECT neurosense_upkeep(%s)", [keep_months])
+
+        await self.run(keep, _UPKEEP_S, attempts=1)
 
     async def ping(self, timeout_s: float) -> None:
         """Return if the database answers."""
@@ -106,20 +127,32 @@ class Database:
     ) -> _T:
         """Return what an action on a connection does; the second attempt has a fresh one.
 
-        Cancelling a statement takes its time if the database hangs: nobody waits for that.
-
         Raises:
             DatabaseError: it failed, or gave no answer in time; it may be done all the same.
         """
-        task = asyncio.create_task(self._on_connection(action, attempts))
+
+        async def in_turn() -> _T:
+            async with self._others:
+                return await self._on_connection(action, attempts)
+
+        return await self._in_time(in_turn(), timeout_s or self.timeout_s)
+
+    async def _in_time(self, doing: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
+        """Return what is done; cancelling a statement takes long where the database hangs.
+
+        Nobody waits for that.
+        """
+        task = asyncio.create_task(doing)
         try:
-            done, _ = await asyncio.wait({task}, timeout=timeout_s or self._timeout_s)
+            done, _ = await asyncio.wait({task}, timeout=timeout_s)
         finally:
             if not task.done():
                 task.add_done_callback(_forget)
                 task.cancel()
         if not done:
             raise DatabaseError("no answer in time")
+        if task.cancelled():  # not by us
+            raise DatabaseError("cancelled")
         try:
             return task.result()
         except (DataError, IntegrityError) as error:
@@ -138,6 +171,10 @@ class Database:
                 raise
             await self._pool.check()  # it was restarted: all old connections are dead
             return await self._on_connection(action, attempts - 1)
+
+
+def _inserting(rows: Sequence[Row]) -> Callable[[AsyncConnection], Awaitable[Any]]:
+    return lambda connection: connection.execute(_INSERT, [Jsonb(rows)])
 
 
 def _kind(error: Error) -> str:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
-from api.database import LARGEST_GROUP, BadRowsError, Database
+from api.database import BadRowsError, Database
 from api.rows import Row
 from api.spool import Spool
 
 
-async def drain(spool: Spool, database: Database) -> int:
+async def drain(spool: Spool, database: Database, group: int) -> int:
     """Take every segment that no other process writes to; return how many rows they held.
+
+    At most `group` rows go at a time.
 
     Killed half-way, it has inserted rows that are still in the spool: their key makes the next
     attempt skip them.
@@ -24,8 +26,8 @@ async def drain(spool: Spool, database: Database) -> int:
     taken = 0
     for segment in spool.segments():
         rows = await asyncio.to_thread(spool.read, segment)
-        for start in range(0, len(rows), LARGEST_GROUP):
-            await _insert(spool, database, rows[start : start + LARGEST_GROUP])
+        for start in range(0, len(rows), group):
+            await _insert(spool, database, rows[start : start + group])
         segment.unlink()
         taken += len(rows)
     return taken
@@ -34,7 +36,7 @@ async def drain(spool: Spool, database: Database) -> int:
 async def _insert(spool: Spool, database: Database, rows: Sequence[Row]) -> None:
     """Insert rows; of those that the database will never take, each is set aside."""
     try:
-        await database.insert(rows)
+        await database.insert_spooled(rows)
     except BadRowsError:
         if len(rows) == 1:
             await asyncio.to_thread(spool.set_aside, rows[0])

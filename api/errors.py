@@ -81,6 +81,7 @@ class ModelTimeoutError(ApiError):
     """The models did not answer within `NEUROSENSE_REQUEST_TIMEOUT_S`."""
 
     status = 504
+    retry_after_s = RETRY_AFTER_S
 
 
 def install(app: FastAPI) -> None:

@@ -108,8 +108,12 @@ async def stats(
     responses={404: {"model": Problem, "description": "There is no such prediction"}},
 )
 async def forget(service: ServiceDep, prediction: UUID) -> None:
-    """Delete a prediction for good."""
-    if await _asked(service, lambda c: queries.forget(c, prediction)):
+    """Delete a prediction for good, of a recording with its segments.
+
+    What waits in a spool is not added to the log any more, wherever that is.
+    """
+    in_log = await _asked(service, lambda c: queries.forget(c, prediction))
+    if await service.log.forget_rejected(prediction) or in_log:
         return
     if await service.log.state(_TIMEOUT_S) != "ok":
         raise UnavailableError(
@@ -127,7 +131,8 @@ def _known(emotion: str | None) -> str | None:
 
 async def _asked(service: ServiceDep, query: Any) -> Any:
     try:
-        return await service.log.database.run(query, _TIMEOUT_S)
+        async with service.admission.reading():
+            return await service.log.database.run(query, _TIMEOUT_S)
     except DatabaseError:
         detail = "the prediction log cannot be read at the moment, or not in time"
         raise UnavailableError("log_unavailable", detail) from None

@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 from api.database import LARGEST_GROUP, BadRowsError, Database, DatabaseError
-from api.draining import drain
 from api.errors import UnavailableError
 from api.metrics import Metrics
 from api.migrations import MigrationError
+from api.recovery import Recovery, reason
 from api.rows import Row
 from api.spool import Spool
 
@@ -25,8 +26,10 @@ logger = logging.getLogger("neurosense.api")
 LogState = Literal["ok", "degraded", "full"]
 
 _RETRY_S = 1.0
-_MIGRATION_S = 60.0
 _UPKEEP_S = 6 * 3600.0
+_UPKEEP_AGAIN_S = 60.0
+_PATIENCE_S = 10.0
+"""How long a row may wait beyond what the database is given, for a group before it and a disk."""
 
 
 class _Waiting(NamedTuple):
@@ -42,14 +45,14 @@ class PredictionLog:
     ) -> None:
         self.database = database
         self.spool = spool
-        self._keep_months = keep_months
+        self._recovery = Recovery(database, spool, keep_months)
         self._metrics = metrics
-        metrics.spool(spool.size_bytes)
+        metrics.spool(spool.size_bytes, spool.rejected.size_bytes)
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble: str | None = "not opened yet"  # why rows go to the spool, or None
-        self._next_upkeep_s = 0.0
+        self._patience_s = 2 * database.timeout_s + _PATIENCE_S
 
     async def open(self) -> None:
         """Start writing; a database that is away leaves the log degraded until it is back.
@@ -68,12 +71,16 @@ class PredictionLog:
             logger.critical("%s", error)
             await self.database.close()
             raise
-        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._recover())]
+        upkept = self._trouble is None and await self._recovery.upkeep()
+        loops = (self._write(), self._recover(), self._tend(upkept=upkept))
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def close(self) -> None:
         """Store what waits, and stop."""
-        while self._waiting:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                while self._waiting:
+                    await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -84,12 +91,22 @@ class PredictionLog:
         """Return when the row is durable.
 
         Raises:
-            UnavailableError: `log_unavailable`, neither the database nor the spool takes it.
+            UnavailableError: `log_unavailable`, neither the database nor the spool takes it (in
+                time: then it may be stored all the same).
         """
         waiting = _Waiting(row, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.set()
-        await waiting.stored
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await waiting.stored
+        except TimeoutError:
+            logger.error("a row was not stored in time")
+            raise _unavailable() from None
+
+    async def forget_rejected(self, prediction: UUID) -> int:
+        """Remove what this machine keeps of a prediction that the database never took."""
+        return await asyncio.to_thread(self.spool.rejected.forget, prediction)
 
     async def state(self, timeout_s: float) -> LogState:
         """Return how the log is: ok, degraded (rows go to the spool) or full (no row goes)."""
@@ -115,48 +132,55 @@ class PredictionLog:
                     _tell(waiting.stored, problem)
 
     async def _store(self, rows: Sequence[Row]) -> UnavailableError | None:
+        """Return why rows are not stored. Whatever goes wrong, the task that calls this goes on."""
         try:
             if self._trouble is None:
                 await self.database.insert(rows)
                 return None
         except BadRowsError as error:
             logger.error("the database refuses rows, they go to the spool: %s", error)
-        except DatabaseError as error:
-            self._spool_because(str(error))
+        except Exception as error:  # noqa: BLE001  this task must go on, whatever it is
+            self._spool_because(reason(error))
         try:
             await asyncio.to_thread(self.spool.append, rows)
-        except OSError as error:
-            logger.error("the spool does not take rows: %s", error)
-            return UnavailableError("log_unavailable", "the prediction log is not available")
+        except Exception as error:  # noqa: BLE001
+            logger.error("the spool does not take rows: %s", reason(error))
+            return _unavailable()
         return None
 
     async def _recover(self) -> None:
-        """Every second: come back from the spool, keep the tables up."""
+        """Every second: come back from the spool."""
         while True:
             await asyncio.sleep(_RETRY_S)
             try:
                 await self._prepare()
-            except (DatabaseError, MigrationError, OSError) as error:
-                self._spool_because(str(error))
+            except Exception as error:  # noqa: BLE001
+                self._spool_because(reason(error))
 
     async def _prepare(self) -> None:
         """Have a database that is up to date and holds what was spooled."""
-        if self._trouble or time.monotonic() > self._next_upkeep_s:
-            for name in await self.database.migrate(_MIGRATION_S):
-                logger.info("migration run: %s", name)
-            await self.database.upkeep(self._keep_months)
-            self._next_upkeep_s = time.monotonic() + _UPKEEP_S
+        if self._trouble:
+            await self._recovery.migrate()
         # Before rows go straight to it again: it may answer, and still not take any.
-        if taken := await drain(self.spool, self.database):
-            logger.info("%s rows taken from the spool", taken)
+        await self._recovery.drain()
         self._trouble = None
         self._metrics.log_degraded(degraded=False)
+
+    async def _tend(self, *, upkept: bool) -> None:
+        """Keep the tables up; where that must wait for somebody who reads, a little later."""
+        while True:
+            await asyncio.sleep(_UPKEEP_S if upkept else _UPKEEP_AGAIN_S)
+            upkept = await self._recovery.upkeep()
 
     def _spool_because(self, trouble: str) -> None:
         if trouble != self._trouble:
             logger.error("rows go to the spool: %s", trouble)
         self._trouble = trouble
         self._metrics.log_degraded(degraded=True)
+
+
+def _unavailable() -> UnavailableError:
+    return UnavailableError("log_unavailable", "the prediction log is not available")
 
 
 def _tell(stored: asyncio.Future[None], problem: UnavailableError | None) -> None:

@@ -85,6 +85,8 @@ class Metrics:
             f"{name}_log_batch_rows", "Rows of a batch", buckets=_ROWS, registry=new
         )
         self._spool_bytes = Gauge(f"{name}_log_spool_bytes", "Size of the spool", registry=new)
+        help_text = "Size of what the database will never take"
+        self._rejected_bytes = Gauge(f"{name}_log_rejected_bytes", help_text, registry=new)
         self._degraded = Gauge(
             f"{name}_log_degraded", "1 while rows go to the spool instead of Postgres", registry=new
         )
@@ -120,9 +122,10 @@ class Metrics:
         self._log_rows.observe(rows)
         self._log_write.observe(seconds)
 
-    def spool(self, size_bytes: Callable[[], float]) -> None:
-        """Ask this function for the size of the spool whenever somebody scrapes."""
+    def spool(self, size_bytes: Callable[[], float], rejected_bytes: Callable[[], float]) -> None:
+        """Ask these for the size of the spool, and of what it rejected, at each scrape."""
         self._spool_bytes.set_function(size_bytes)
+        self._rejected_bytes.set_function(rejected_bytes)
 
     def log_degraded(self, *, degraded: bool) -> None:
         """Note whether rows go to the spool instead of Postgres."""

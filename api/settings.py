@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         description="database of the prediction log, postgresql://user:password@host:port/name",
     )
     database_connections: int = Field(
-        10, ge=1, le=1000, description="connections to the database at most, 1 to 1000"
+        10, ge=2, le=1000, description="connections to the database at most, 2 to 1000"
     )
     retention_months: int = Field(
         0,
@@ -146,6 +146,20 @@ class Settings(BaseSettings):
         description="requests at the models at once, more get 503; about twice what keeps these "
         "busy: 16 for a CPU, 128 for a GPU",
     )
+    max_connections: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="connections of clients at once, 10 to 100000; one more takes an idle one's "
+        "place",
+    )
+    max_body_memory_bytes: int = Field(
+        2**27,
+        ge=1,
+        le=2**40,
+        description="bytes of request bodies held in memory at once, more get 503, up to "
+        "1099511627776; the largest body always goes. The process takes a few times as much",
+    )
     upload_timeout_s: float = Field(
         60.0,
         gt=0,
@@ -175,6 +189,11 @@ class Settings(BaseSettings):
     def otlp_traces_url(self) -> str | None:
         """Where spans are posted to, None for nowhere."""
         return f"{self.otlp_endpoint}".rstrip("/") + "/v1/traces" if self.otlp_endpoint else None
+
+    @property
+    def max_log_reads(self) -> int:
+        """How many may read the log at once: four connections write, drain, keep up and probe."""
+        return max(1, self.database_connections - 4)
 
     @property
     def max_body_bytes(self) -> int:

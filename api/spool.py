@@ -7,7 +7,6 @@ whoever comes first. A last line that was cut off belongs to an answer that was 
 
 import fcntl
 import json
-import logging
 import os
 import threading
 import time
@@ -15,11 +14,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from api.files import fsync_folder, held, size_bytes, write_durably
+from api.rejected import Rejected
 from api.rows import Row
-
-logger = logging.getLogger("neurosense.api")
 
 _SEGMENT_BYTES = 4 * 2**20
 
@@ -33,9 +32,11 @@ class Spool:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder
+        self.rejected = Rejected(folder)
         self._max_bytes = max_bytes
         self._mutex = threading.Lock()
         self._segment: int | None = None  # the file descriptor that rows go to
+        self._refused_bytes = 0  # by the last attempt to add rows
 
     def open(self) -> None:
         """Make the folder; OSError if rows could not be written there."""
@@ -49,8 +50,19 @@ class Spool:
         return sum(size_bytes(path) for path in self.folder.glob("*.jsonl"))
 
     def is_full(self) -> bool:
-        """Tell whether no row may be added."""
-        return not self.room_bytes()
+        """Tell whether rows like those that were refused last would be refused again.
+
+        Tried on the disk: where nobody sends a request any more, no row would ever tell.
+        """
+        size = max(1, self._refused_bytes)
+        if not self._has_room(size):
+            return True
+        try:
+            with TemporaryFile(dir=self.folder, buffering=0) as file:
+                write_durably(file.fileno(), bytes(size))
+        except OSError:
+            return True
+        return False
 
     def room_bytes(self) -> int:
         """Return how many bytes may still be added."""
@@ -65,20 +77,11 @@ class Spool:
         """
         lines = b"".join(map(_line, rows))
         with self._mutex:
-            if self.size_bytes() + len(lines) > self._max_bytes:
+            self._refused_bytes = len(lines)
+            if not self._has_room(len(lines)):
                 raise SpoolFullError("the spool has reached its limit")
-            segment = self._new() if self._segment is None else self._segment
-            self._segment = segment
-            before = os.fstat(segment).st_size
-            try:
-                write_durably(segment, lines)
-            except OSError:
-                with suppress(OSError):
-                    os.ftruncate(segment, before)
-                self._finish()  # what a failed fsync left behind is anybody's guess
-                raise
-            if before + len(lines) > _SEGMENT_BYTES:
-                self._finish()
+            self._append(lines)
+            self._refused_bytes = 0
 
     def finish_segment(self) -> None:
         """Let the rows so far be taken; later ones go to a new segment."""
@@ -101,17 +104,30 @@ class Spool:
             except ValueError:
                 damaged.append(line + b"\n")
         if damaged:
-            self._set_aside(b"".join(damaged))
+            self.rejected.add(b"".join(damaged))
         return rows
 
     def set_aside(self, row: Row) -> None:
         """Keep a row that the database will never take, where a person finds it."""
-        self._set_aside(_line(row))
+        self.rejected.add(_line(row))
 
-    def _set_aside(self, lines: bytes) -> None:
-        logger.error("rows that cannot be stored were put into %s", self.folder / "rejected")
-        with (self.folder / "rejected").open("ab") as file:
-            write_durably(file.fileno(), lines)
+    def _has_room(self, more_bytes: int) -> bool:
+        taken = self.size_bytes() + self.rejected.size_bytes()
+        return taken + more_bytes <= self._max_bytes
+
+    def _append(self, lines: bytes) -> None:
+        segment = self._new() if self._segment is None else self._segment
+        self._segment = segment
+        before = os.fstat(segment).st_size
+        try:
+            write_durably(segment, lines)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(segment, before)
+            self._finish()  # what a failed fsync left behind is anybody's guess
+            raise
+        if before + len(lines) > _SEGMENT_BYTES:
+            self._finish()
 
     def _new(self) -> int:
         while True:

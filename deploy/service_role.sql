@@ -20,7 +20,8 @@ CREATE POLICY neurosense_adds ON emotion_logs FOR INSERT TO :"role" WITH CHECK (
 DROP POLICY IF EXISTS neurosense_reads ON emotion_logs;
 CREATE POLICY neurosense_reads ON emotion_logs FOR SELECT TO :"role" USING (true);
 
--- What needs more runs as the owner: partitions by month, DELETE /predictions/{id}.
+-- What needs more runs as the owner: partitions by month, DELETE /predictions/{id}, and the trigger
+-- that keeps what was forgotten from being added again.
 GRANT EXECUTE ON FUNCTION neurosense_upkeep(int), neurosense_forget(uuid), neurosense_migrated()
     TO :"role";
 COMMIT;

@@ -30,20 +30,20 @@ async def migrate(connection: AsyncConnection) -> list[str]:
     Raises:
         MigrationError: something is to be run, and this role may not.
     """
-    pending = await _pending(connection)
-    if not pending:
+    lacking = await pending(connection)
+    if not lacking:
         return []
     try:
         async with connection.transaction():
             return await _run(connection)
     except InsufficientPrivilege:
         raise MigrationError(
-            f"the database lacks {', '.join(pending)}, and this role may not add it: run "
+            f"the database lacks {', '.join(lacking)}, and this role may not add it: run "
             "`python -m api.migrations` with the owner's DATABASE_URL"
         ) from None
 
 
-async def _pending(connection: AsyncConnection) -> list[str]:
+async def pending(connection: AsyncConnection) -> list[str]:
     """Return what has not run, by what a role without rights on the tables may see."""
     found = await connection.execute("SELECT to_regprocedure('neurosense_migrated()') IS NOT NULL")
     done = set()
@@ -61,8 +61,8 @@ async def _run(connection: AsyncConnection) -> list[str]:
     await connection.execute("ALTER TABLE neurosense_migrations ENABLE ROW LEVEL SECURITY")
     rows = await (await connection.execute("SELECT name FROM neurosense_migrations")).fetchall()
     done = {row[0] for row in rows}
-    pending = [(name, sql) for name, sql in migrations() if name not in done]
-    for name, sql in pending:
+    steps = [(name, sql) for name, sql in migrations() if name not in done]
+    for name, sql in steps:
         await connection.execute(sql.encode())
         await connection.execute("INSERT INTO neurosense_migrations VALUES (%s)", [name])
-    return [name for name, _ in pending]
+    return [name for name, _ in steps]

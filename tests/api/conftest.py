@@ -59,15 +59,17 @@ class Shared:
     models: FakeModels
     client: httpx.Client
     database_url: str
+    spool_dir: Path
 
 
 @pytest.fixture(scope="session")
-def _shared(server_url: str) -> Iterator[Shared]:
-    url = blank_database(server_url)
+def _shared(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    url, spool = blank_database(server_url), tmp_path_factory.mktemp("spool")
     models = FakeModels()
-    app = create_app(Settings(DATABASE_URL=url, request_timeout_s=1), lambda _: models)
+    settings = Settings(DATABASE_URL=url, request_timeout_s=1, spool_dir=spool)
+    app = create_app(settings, lambda _: models)
     with serve(app) as client:
-        yield Shared(app, models, client, url)
+        yield Shared(app, models, client, url, spool)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
+from api.http_protocol import HttpProtocol
 from api.stream_protocol import LONGEST_MESSAGE_BYTES, StreamProtocol
 from serving.postgres import Postgres
 
@@ -34,7 +35,7 @@ def read_rows(database_url: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serve(app: FastAPI, http: Any = "auto") -> Iterator[httpx.Client]:
+def serve(app: FastAPI, http: Any = HttpProtocol) -> Iterator[httpx.Client]:
     """A real uvicorn on a free port, and a client of it."""
     config = uvicorn.Config(
         app, port=0, http=http, ws=StreamProtocol, ws_max_size=LONGEST_MESSAGE_BYTES,

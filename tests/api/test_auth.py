@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from api import auth
 from api.app import create_app
@@ -25,7 +28,7 @@ from tests.api.fakes import FakeModels
 from tests.api.servers import serve
 
 PROBES = ("/", "/health", "/health/live", "/health/ready")
-OPEN = (*PROBES, "/docs", "/openapi.json", "/responsible-use")
+OPEN = (*PROBES, "/docs", "/openapi.json", "/responsible-use", "/metrics")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Closed:
     file: Path
     keys: dict[str, str]
     models: FakeModels
+    app: FastAPI
 
 
 def guarded(app: FastAPI) -> FastAPI:
@@ -50,7 +54,7 @@ def closed(database_url: str, own_models: FakeModels, tmp_path: Path) -> Iterato
     keys = {scope: create(file, scope, [scope])[1] for scope in ("analyze", "read", "admin")}
     app = create_app(Settings(DATABASE_URL=database_url, api_keys_file=file), lambda _: own_models)
     with serve(guarded(app)) as client:
-        yield Closed(client, file, keys, own_models)
+        yield Closed(client, file, keys, own_models, app)
 
 
 def ask(closed: Closed, **headers: str) -> httpx.Response:
@@ -105,15 +109,31 @@ def test_everything_that_analyses_is_closed_and_the_probes_are_open(closed: Clos
 
 
 def test_no_route_was_left_unguarded(closed: Closed) -> None:
-    """Whatever the OpenAPI has, other than the probes, asks for a key."""
-    for path, methods in closed.client.get("/openapi.json").json()["paths"].items():
-        for method, operation in methods.items():
-            if path not in OPEN:
-                assert operation["security"] == [{"HTTPBearer": []}, {"APIKeyHeader": []}], path
-                answer = closed.client.request(
-                    method.upper(), path.replace("{", "").replace("}", "")
-                )
-                assert_problem(answer, 401, "unauthorized")
+    """Whatever the application has, in its OpenAPI or not, other than what is open."""
+    described = closed.client.get("/openapi.json").json()["paths"]
+    seen = set()
+    for path, method in routes_of(closed.app):
+        seen.add(path)
+        if path in OPEN or method == "WEBSOCKET":
+            continue
+        answer = closed.client.request(method, path.replace("{prediction}", str(uuid4())))
+        assert_problem(answer, 401, "unauthorized")
+        if path in described:
+            operation = described[path][method.lower()]
+            assert operation["security"] == [{"HTTPBearer": []}, {"APIKeyHeader": []}], path
+    assert set(OPEN) <= seen
+    assert set(described) <= seen
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+    assert [path for path, method in routes_of(closed.app) if method == "WEBSOCKET"] == ["/stream"]
+    assert_problem(closed.client.get("/stream", headers=headers), 401, "unauthorized")
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Yield every path with each method that it takes."""
+    for route in iter_route_contexts(app.routes):
+        for method in route.methods or {"WEBSOCKET"}:
+            yield str(route.path), method
 
 
 def raw(closed: Closed, *headers: tuple[bytes, bytes]) -> tuple[int, bytes]:
@@ -185,6 +205,20 @@ def test_the_answer_comes_before_the_body_is_read(closed: Closed) -> None:
         lines = ("POST /analyze/audio HTTP/1.1", f"Host: {host}", "Content-Length: 20000000")
         connection.sendall("\r\n".join((*lines, "", "")).encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_is_sent_away_takes_nobodys_place(closed: Closed) -> None:
+    """As many as may be inside are answered, and go on as if they still had a body to send."""
+    address = (closed.client.base_url.host, closed.client.base_url.port or 80)
+    head = b"POST /analyze/text HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n%s\r\n"
+    known = b"X-API-Key: " + closed.keys["read"].encode() + b"\r\n"
+    with ExitStack() as stack:
+        for number in range(100):
+            connection = stack.enter_context(socket.create_connection(address, timeout=10))
+            connection.sendall(head % (known if number % 2 else b""))
+            assert connection.recv(100).startswith((b"HTTP/1.1 401", b"HTTP/1.1 403"))
+        for _ in range(3):
+            assert ask(closed, X_API_Key=closed.keys["analyze"]).status_code == 200
 
 
 def test_revoking_and_creating_count_without_a_restart(closed: Closed) -> None:

@@ -3,9 +3,13 @@
 import http.client
 import itertools
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +18,7 @@ import pytest
 from api.app import create_app
 from api.settings import Settings
 from tests.api.fakes import FakeModels
+from tests.api.process import api_process
 from tests.api.servers import blank_database, serve
 
 MB = 10**6
@@ -112,3 +117,46 @@ def test_the_connection_stays_for_normal_requests(address: tuple[str, int]) -> N
         response.read()
         assert not response.will_close
     connection.close()
+
+
+def test_bodies_in_memory_are_bounded_by_their_bytes(database_url: str, tmp_path: Path) -> None:
+    """Uploads of the largest size, all nearly there: fewer than may be inside, by their number."""
+    held, size, uploads = 64 * 2**20, 25 * 2**20, 24
+    settings = {"NEUROSENSE_MAX_BODY_MEMORY_BYTES": str(held)}
+    with api_process(database_url, tmp_path / "log", **settings) as api, ExitStack() as stack:
+        address = (api.client.base_url.host, api.client.base_url.port or 80)
+        before = peak_bytes(api.child.pid)
+        body, last = audio_form(size)
+        connections = [
+            stack.enter_context(socket.create_connection(address)) for _ in range(uploads)
+        ]
+        with ThreadPoolExecutor(uploads) as threads:
+            list(threads.map(lambda one: one.sendall(body), connections))
+        grown = peak_bytes(api.child.pid) - before
+        assert grown < 5 * held < uploads * size / 1.8, "pieces are copied while they grow together"
+        for one in connections:
+            one.sendall(last)
+        answers = [one.recv(12) for one in connections]
+        assert set(answers) == {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+        assert answers.count(b"HTTP/1.1 200") >= held // size
+        largest = {"audio": ("a.wav", b"RIFF".ljust(size, b"\0"))}
+        assert api.client.post("/analyze/audio", files=largest).is_success
+
+
+def audio_form(size: int) -> tuple[bytes, bytes]:
+    """Return a request with a recording of `size` bytes, and its last byte apart."""
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
+        + b"RIFF".ljust(size, b"\0") + b"\r\n--b--"
+    )  # fmt: skip
+    head = (
+        b"POST /analyze/audio HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" % len(form)
+    )
+    return head + form[:-1], form[-1:]
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most memory that a process ever had."""
+    [line] = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(line) * 1024

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from api.app import create_app
 from api.headers import HEADERS
 from api.settings import Settings
+from tests.api.asking import assert_problem
 from tests.api.fakes import FakeModels
 from tests.api.servers import serve
 
@@ -74,10 +76,35 @@ def preflight(client: httpx.Client, origin: str) -> httpx.Response:
     return client.options("/analyze/text", headers=asked)
 
 
-def test_without_origins_no_other_page_reads_an_answer(client: httpx.Client) -> None:
+def test_without_origins_no_other_page_asks_or_reads_an_answer(
+    client: httpx.Client, models: FakeModels
+) -> None:
     answer = client.post("/analyze/text", data={"text": "hm"}, headers={"Origin": SHOP})
+    assert_problem(answer, 403, "origin_forbidden")
+    assert models.calls == []
     for response in (answer, preflight(client, SHOP)):
         assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_a_page_of_another_site_is_refused_by_what_the_browser_says_of_it(
+    client: httpx.Client, models: FakeModels
+) -> None:
+    """A link or a picture has no Origin, but a browser tells where it stands."""
+    own = str(client.base_url).rstrip("/")
+    for method, path in (("GET", "/stats"), ("POST", "/analyze/text"), ("DELETE", "/predictions")):
+        path = f"{path}/{uuid4()}" if method == "DELETE" else path
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "null"},
+            {"Origin": SHOP},
+            {"Origin": "http://127.0.0.1:1"},
+        ):
+            refused = client.request(method, path, headers=headers)
+            assert_problem(refused, 403, "origin_forbidden")
+    assert models.calls == []
+    for headers in ({"Origin": own, "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        asked = client.post("/analyze/text", data={"text": "hm"}, headers=headers)
+        assert asked.is_success
 
 
 @pytest.mark.parametrize("origin", [SHOP, "http://localhost:3000"])
@@ -88,7 +115,11 @@ def test_an_origin_that_is_named_may(cors: httpx.Client, origin: str) -> None:
     assert "Authorization" in allowed.headers["access-control-allow-headers"]
     for response in (
         allowed,
-        cors.post("/analyze/text", data={"text": "hm"}, headers={"Origin": origin}),
+        cors.post(
+            "/analyze/text",
+            data={"text": "hm"},
+            headers={"Origin": origin, "Sec-Fetch-Site": "cross-site"},
+        ),
         cors.post("/analyze/text", headers={"Origin": origin}),  # a problem is readable too
     ):
         assert response.headers["access-control-allow-origin"] == origin
@@ -100,6 +131,7 @@ def test_an_origin_that_is_named_may(cors: httpx.Client, origin: str) -> None:
 )
 def test_any_other_origin_may_not(cors: httpx.Client, origin: str) -> None:
     answer = cors.post("/analyze/text", data={"text": "hm"}, headers={"Origin": origin})
+    assert_problem(answer, 403, "origin_forbidden")
     for response in (answer, preflight(cors, origin)):
         assert "access-control-allow-origin" not in response.headers
 

@@ -1,21 +1,27 @@
 """Pages, statistics and forgetting, against a real PostgreSQL."""
 
+import time
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 
 from api.app import create_app
 from api.settings import Settings
+from api.spool import Spool
 from tests.api.asking import WAV, assert_problem
 from tests.api.conftest import Shared
 from tests.api.fakes import FakeModels
 from tests.api.rows import a_row, insert
 from tests.api.servers import MovingPostgres, serve
+from tests.api.test_log import ask, wait_until_ok
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -180,6 +186,46 @@ def test_a_prediction_is_forgotten(client: httpx.Client, rows: Any) -> None:
     assert_problem(client.delete(f"/predictions/{drop['id']}"), 404, "not_found")
 
 
+def test_with_a_recording_go_its_segments_and_their_shadows(
+    client: httpx.Client, shared: Shared, rows: Any
+) -> None:
+    recording = a_row(modality="timeline")
+    segments = [a_row(recording_id=recording["id"], input_text="hm") for _ in range(2)]
+    late = a_row(recording_id=recording["id"], input_text="hm")
+    shadows = [a_row(track="shadow", shadow_of=row["id"]) for row in (recording, segments[0], late)]
+    other = a_row(recording_id=str(uuid.uuid4()))
+    insert(shared.database_url, recording, *segments, *shadows[:2], other)
+    assert client.delete(f"/predictions/{recording['id']}").status_code == 204
+    assert [str(row["id"]) for row in rows()] == [other["id"]]
+    # What was on its way, or in another machine's spool, does not come back.
+    insert(shared.database_url, recording, *segments, late, *shadows, another := a_row())
+    assert {str(row["id"]) for row in rows()} == {other["id"], another["id"]}
+    assert client.delete(f"/predictions/{recording['id']}").status_code == 404
+
+
+def test_what_was_stored_and_spooled_too_does_not_come_back(
+    client: httpx.Client, shared: Shared, rows: Any
+) -> None:
+    """As an insert that had no answer in time, and was committed all the same."""
+    row, other = a_row(input_text="hm"), a_row()
+    insert(shared.database_url, row)
+    spool = Spool(shared.spool_dir, 2**20)
+    spool.append([row, other])  # held by us until it is finished
+    assert client.delete(f"/predictions/{row['id']}").status_code == 204
+    spool.finish_segment()
+    wait_until_ok(client)
+    assert [str(row["id"]) for row in rows()] == [other["id"]]
+
+
+def test_what_the_database_never_takes_is_forgotten_too(
+    client: httpx.Client, shared: Shared
+) -> None:
+    Spool(shared.spool_dir, 2**20).set_aside(row := a_row(input_text="\0"))
+    assert client.delete(f"/predictions/{row['id']}").status_code == 204
+    assert_problem(client.delete(f"/predictions/{row['id']}"), 404, "not_found")
+    assert [path.read_bytes() for path in shared.spool_dir.glob("rejected-*")] == [b""]
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
@@ -226,3 +272,36 @@ def test_what_may_still_be_spooled_is_not_said_to_be_unknown(
         # The lock is gone, the row not there yet: either is right, never "no such prediction".
         assert client.delete(f"/predictions/{answer['id']}").status_code in (204, 503)
         assert client.delete(f"/predictions/{uuid.uuid4()}").status_code in (404, 503)
+
+
+def test_who_reads_the_log_keeps_nobody_from_writing_it(
+    database_url: str, own_models: FakeModels, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def slowly(connection: AsyncConnection, *_: Any) -> list[Any]:
+        asked.append(1)
+        await connection.execute("SELECT pg_sleep(3)")
+        return []
+
+    monkeypatch.setattr("api.queries.page", slowly)
+    settings = Settings(DATABASE_URL=database_url, database_connections=6, log_timeout_s=1)
+    with (
+        serve(create_app(settings, lambda _: own_models)) as client,
+        ThreadPoolExecutor(20) as threads,
+    ):
+        reading = [threads.submit(client.get, "/predictions") for _ in range(20)]
+        while not asked:
+            time.sleep(0.01)
+        for _ in range(10):
+            ask(client)
+            assert client.get("/health/ready").json()["log"] == "ok"
+            time.sleep(0.05)
+        assert list(spool_dir.iterdir()) == []
+        answers = [one.result() for one in reading]
+    assert len(asked) == 2
+    assert sum(one.is_success for one in answers) == 2
+    for one in answers:
+        if not one.is_success:
+            assert_problem(one, 503, "overloaded")
+            assert int(one.headers["retry-after"]) > 0

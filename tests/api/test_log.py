@@ -1,19 +1,27 @@
 """Rows equal answers; a database that goes away, hangs, and comes back."""
 
+import asyncio
 import socket
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
 from api.app import create_app
+from api.database import Database, DatabaseError
 from api.settings import Settings
+from api.spool import Spool
 from tests.api.fakes import GOOD_AUDIO, FakeModels
+from tests.api.rows import a_row, insert, partitions
 from tests.api.servers import MovingPostgres, read_rows, serve
+from tests.api.test_migrations import run
 
 WAV = {"audio": ("a.wav", GOOD_AUDIO)}
 
@@ -172,6 +180,7 @@ def test_a_full_spool_refuses_instead_of_losing(
         assert (response.status_code, response.json()["code"]) == (503, "log_unavailable")
         assert int(response.headers["retry-after"]) > 0
         assert len(answers) > 2
+        assert client.get("/health/ready").status_code == 503
         moving_postgres.start()
         wait_until_ok(client)
         answers.append(ask(client))
@@ -200,7 +209,10 @@ def test_a_spool_that_cannot_be_written(
         moving_postgres.stop()
         response = client.post("/analyze/text", data={"text": "hm"})
         assert (response.status_code, response.json()["code"]) == (503, "log_unavailable")
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
         spool_dir.mkdir()
+        assert client.get("/health/ready").json()["log"] == "degraded", "by itself"
         ask(client)
 
 
@@ -219,6 +231,93 @@ def test_waiting_rows_are_written_together(database_url: str, own_models: FakeMo
     assert found is not None
     assert found[0] < 10
     assert found[1] == len(answers) == 40
+
+
+def test_upkeep_that_must_wait_costs_the_log_nothing(
+    database_url: str, own_models: FakeModels, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads all months for long (pg_dump) keeps those that expired from being dropped."""
+    monkeypatch.setattr("api.log._UPKEEP_AGAIN_S", 0.5)
+    asyncio.run(run(database_url))
+    with psycopg.connect(database_url) as owner:
+        owner.execute("SELECT neurosense_add_month('2020-01-01')")
+    insert(database_url, a_row(datetime(2020, 1, 1, tzinfo=UTC)))
+    settings = Settings(DATABASE_URL=database_url, retention_months=1, log_timeout_s=1)
+    with psycopg.connect(database_url) as reader:
+        assert reader.execute("SELECT count(*) FROM emotion_logs").fetchone() == (1,)
+        with serve(create_app(settings, lambda _: own_models)) as client:
+            for _ in range(30):
+                ask(client)
+                assert client.get("/health/ready").json()["log"] == "ok"
+                time.sleep(0.05)
+            assert list(spool_dir.iterdir()) == []
+            reader.rollback()
+            deadline = time.monotonic() + 30
+            while "emotion_logs_2020_01" in partitions(database_url):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+    assert len(stored_ids(database_url)) == 30
+
+
+def test_a_database_that_hangs_while_it_is_asked_what_ran_is_left(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database._ASKING_S", 0.3)
+    asyncio.run(run(database_url))
+
+    async def migrate() -> None:
+        database = Database(database_url, 2, 10)
+        await database.open()
+        async with asyncio.timeout(20):
+            with pytest.raises(DatabaseError):
+                await database.migrate(60)
+        await database.close()
+
+    with psycopg.connect(database_url) as blocker:
+        blocker.execute("LOCK TABLE neurosense_migrations")
+        asyncio.run(migrate())
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError
+
+
+def test_what_nobody_foresaw_ends_neither_the_writing_nor_the_recovery(
+    database_url: str, own_models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(create_app(Settings(DATABASE_URL=database_url), lambda _: own_models)) as client:
+        answers = [ask(client)]
+        with monkeypatch.context() as broken:
+            broken.setattr(Database, "insert", fail)
+            broken.setattr("api.recovery.drain", fail)
+            answers += [ask(client) for _ in range(2)]  # into the spool
+            broken.setattr(Spool, "append", fail)
+            refused = client.post("/analyze/text", data={"text": "hm"})
+            assert (refused.status_code, refused.json()["code"]) == (503, "log_unavailable")
+            time.sleep(1.5)  # attempts to come back fail meanwhile
+        wait_until_ok(client)
+        answers.append(ask(client))
+    assert stored_ids(database_url) == [answer["id"] for answer in answers]
+
+
+def test_a_disk_that_hangs_keeps_nobody_waiting_for_ever(
+    database_url: str, own_models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.log._PATIENCE_S", 0.1)
+    settings = Settings(DATABASE_URL=database_url, log_timeout_s=0.2)
+    hanging = threading.Event()
+    with serve(create_app(settings, lambda _: own_models)) as client:
+        with psycopg.connect(database_url) as blocker, monkeypatch.context() as broken:
+            blocker.execute("LOCK TABLE emotion_logs")
+            broken.setattr(Spool, "append", lambda *_: hanging.wait())
+            try:
+                for _ in range(2):
+                    refused = client.post("/analyze/text", data={"text": "hm"})
+                    assert (refused.status_code, refused.json()["code"]) == (503, "log_unavailable")
+            finally:
+                hanging.set()
+        wait_until_ok(client)
+        ask(client)
 
 
 def test_readiness_is_quick_beside_a_database_that_is_silent(

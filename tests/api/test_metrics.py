@@ -115,7 +115,7 @@ def test_what_the_log_reports() -> None:
     metrics = Metrics()
     metrics.log_written(3, 0.25)
     metrics.log_written(40, 0.5)
-    metrics.spool(lambda: 4096)
+    metrics.spool(lambda: 4096, lambda: 17)
     metrics.log_degraded(degraded=True)
     metrics.refused("overloaded")
 
@@ -127,6 +127,7 @@ def test_what_the_log_reports() -> None:
     assert sample("log_write_seconds_sum") == 0.75
     assert sample("log_write_seconds_count") == 2
     assert sample("log_spool_bytes") == 4096
+    assert sample("log_rejected_bytes") == 17
     assert sample("log_degraded") == 1
     assert sample("refused_total", reason="overloaded") == 1
     metrics.log_degraded(degraded=False)

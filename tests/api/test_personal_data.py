@@ -1,15 +1,20 @@
 """Nothing of what clients send is in logs, metrics or traces."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from api.keys import create
 from tests.api.collector import collecting
 from tests.api.process import api_process
+from tests.api.servers import read_rows
+from tests.api.streams import of, open_stream, pcm, read_until, seconds
 from tests.api.test_tracing import PARENT, environment
+from tests.recordings import speech, wav
 
 MARK = "Jane-Austen"
 HEADERS = {
@@ -38,6 +43,15 @@ CALLS: list[tuple[int, dict[str, Any]]] = [
         "Content-Type": "multipart/form-data; boundary=x"}}),
     (415, {"url": "/analyze/text", "content": MARK, "headers": {"Content-Type": f"x/{MARK}"}}),
     (413, {"url": "/analyze/text", "data": {"text": MARK * 200_000}}),
+    (200, {"url": "/analyze/batch", "files": [("text", (None, MARK)), ("audio", AUDIO)]}),
+    (200, {"url": "/analyze/batch", "json": {"texts": [MARK, ""]}}),
+    (422, {"url": "/analyze/batch", "json": {"texts": [{MARK: MARK}]}}),
+    (200, {"url": "/analyze/timeline", "files": {"audio": (f"{MARK}.wav", wav(3)), "segments": (
+        None, json.dumps([{"start": 0, "end": 2, "text": MARK, "speaker": f"{MARK}-speaker"}]))}}),
+    (200, {"url": "/analyze/timeline", "files": {"audio": wav(3), "transcript": (
+        f"{MARK}.vtt", f"WEBVTT\n\n00:00.000 --> 00:02.000\n<v {MARK}>{MARK}\n")}}),
+    (422, {"url": "/analyze/timeline", "files": {"audio": wav(3), "segments": (None, MARK)}}),
+    (422, {"url": "/analyze/timeline", "files": {"audio": AUDIO}}),
     (401, {"url": "/analyze/text", "headers": {"X-API-Key": f"{MARK}-key"}}),
     (404, {"url": f"/{MARK}"}),
     (405, {"url": "/health"}),
@@ -52,15 +66,33 @@ def send_all(client: httpx.Client, key: str) -> None:
         assert MARK not in answer.headers["X-Request-ID"]
 
 
+def talk(client: httpx.Client, key: str) -> None:
+    """Speak, once to the end and once until a message that cannot be used."""
+    headers = {**HEADERS, "Authorization": f"Bearer {key}"}
+    sound = pcm(np.concatenate([speech(0), np.zeros(16_000, np.float32)]))
+    for last in ('{"type": "end"}', json.dumps({"type": MARK, "speaker": MARK})):
+        query = f"?text_wait_s=0&q={MARK}"
+        with open_stream(client.base_url, query, additional_headers=headers) as stream:
+            said = {"type": "text", "start": 0, "end": 3, "text": MARK}
+            stream.send(json.dumps(said))
+            for piece in seconds(sound, 0.5):
+                stream.send(piece)
+            stream.send(last)
+            told = read_until(stream, "end" if "end" in last else "error")
+            assert "end" not in last or of(told, "segment")
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_no_log_metric_or_span_holds_it(database_url: str, tmp_path: Path, log_format: str) -> None:
     settings = {"NEUROSENSE_LOG_FORMAT": log_format, "NEUROSENSE_LOG_LEVEL": "debug"}
+    settings["NEUROSENSE_STORE_INPUT_TEXT"] = "true"
     _, key = create(tmp_path / "keys.json", "one", ["analyze"])
     settings["NEUROSENSE_API_KEYS_FILE"] = str(tmp_path / "keys.json")
     with collecting() as collector:
         settings |= environment(collector)
         with api_process(database_url, tmp_path / "log", **settings) as api:
             send_all(api.client, key)
+            talk(api.client, key)
             metrics = api.client.get("/metrics").text
             log = api.stop()
         spans, sent = collector.spans(), b"".join(collector.bodies)
@@ -68,6 +100,7 @@ def test_no_log_metric_or_span_holds_it(database_url: str, tmp_path: Path, log_f
     assert log.count("neurosense.access") >= len(CALLS)
     assert metrics.count("neurosense_requests_total{") >= 8
     assert len([span for span in spans if span["kind"] == 2]) >= len(CALLS)
+    assert {MARK, f"{MARK}-speaker"} <= {row["speaker"] for row in read_rows(database_url)}
     # ... and say nothing.
     for seen in (log, metrics, sent.decode()):
         assert MARK.lower() not in seen.lower()

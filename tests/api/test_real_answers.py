@@ -80,20 +80,22 @@ def test_a_megabyte_of_text_is_answered_with_a_warning(api: httpx.Client) -> Non
 
 
 def test_rows_equal_answers(api: httpx.Client, stack: Stack) -> None:
-    answers = [
-        api.post("/analyze/text", data={"text": "I love this!"}).json(),
-        api.post("/analyze/audio", files={"audio": wav()}).json(),
-        ask(api, "I love this!", wav(), text_weight="0.3").json(),
-        ask(api, "I love this!").json(),
-        ask(api, None, wav()).json(),
-        ask(api, "I love this!", NOT_AUDIO).json(),
+    responses = [
+        api.post("/analyze/text", data={"text": "I love this!"}, headers={"X-Request-ID": "my-1"}),
+        api.post("/analyze/audio", files={"audio": wav()}),
+        ask(api, "I love this!", wav(), text_weight="0.3"),
+        ask(api, "I love this!"),
+        ask(api, None, wav()),
+        ask(api, "I love this!", NOT_AUDIO),
     ]
-    for answer in answers:
+    assert responses[0].headers["X-Request-ID"] == "my-1"
+    for response in responses:
+        answer = response.json()
         row = log_row(stack, answer)
         assert str(row.pop("id")) == answer["id"]
         assert row.pop("input_text") is None
         assert row.pop("created_at").tzinfo is not None
-        assert row.pop("request_id")
+        assert row.pop("request_id") == response.headers["X-Request-ID"]
         assert (row.pop("track"), row.pop("shadow_of")) == ("current", None)
         assert [row.pop(name) for name in ("recording_id", "start_s", "end_s", "speaker")] == [
             None

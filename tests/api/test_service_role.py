@@ -59,6 +59,8 @@ def test_the_service_runs_with_it(role_url: str, database_url: str, own_models: 
         "ALTER TABLE emotion_logs DISABLE ROW LEVEL SECURITY",
         "SELECT * FROM emotion_logs_rest",
         "SELECT * FROM neurosense_migrations",
+        "SELECT * FROM neurosense_forgotten",
+        "DELETE FROM neurosense_forgotten",
         "SELECT neurosense_add_month('2020-01-01')",
         "CREATE TABLE mine (x int)",
     ],
