@@ -13,7 +13,7 @@ import pytest
 from benchmarks.chaos import campaign, system, trial
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.system import System
-from tests.chaos.conftest import PROPERTY
+from tests.chaos.reports import PROPERTY
 
 
 @dataclass(frozen=True)
