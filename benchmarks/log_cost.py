@@ -15,7 +15,7 @@ from api.app import create_app
 from api.log import PredictionLog
 from api.rows import Row
 from api.settings import load
-from benchmarks.chaos.load import mixed_requests
+from benchmarks.chaos.mix import mixed_requests
 from benchmarks.http_load import closed_loop
 from benchmarks.stack import Stack
 from serving.ports import answers, free_ports

@@ -22,7 +22,9 @@ import typer
 import uvloop
 
 from api.settings import Settings
-from benchmarks.chaos.load import Load, Outcome, mixed_requests
+from benchmarks.chaos.load import Load
+from benchmarks.chaos.mix import mixed_requests
+from benchmarks.chaos.outcome import Outcome
 from benchmarks.http_load import closed_loop
 from benchmarks.log_cost import LogCost, measure_log_cost
 from benchmarks.prepare import BEST, prepare

@@ -74,21 +74,23 @@ class Postgres(Server):
         _clear(self._data_dir)
         for file in self._socket_dir.iterdir():
             file.unlink()
+        return Child(
+            self.name,
+            self._command(),
+            self._log_path,
+            # SIGINT is Postgres' "fast" shutdown; SIGTERM would wait for clients to leave.
+            stop_signal=signal.SIGINT,
+            append=append,
+        )
+
+    def _command(self) -> list[str]:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._socket_dir),
             "dynamic_shared_memory_type": "mmap",  # leaves nothing in /dev/shm when killed
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-        command = [*as_server_user(), str(binary("postgres")), "-D", str(self._data_dir)]
-        return Child(
-            self.name,
-            [*command, *options],
-            self._log_path,
-            # SIGINT is Postgres' "fast" shutdown; SIGTERM would wait for clients to leave.
-            stop_signal=signal.SIGINT,
-            append=append,
-        )
+        return [*as_server_user(), str(binary("postgres")), "-D", str(self._data_dir), *options]
 
     def ready(self) -> bool:
         """Whether it takes connections."""

@@ -31,13 +31,18 @@ def carries(pid: int, variable: str, value: str) -> bool:
     return False
 
 
-def lost_children(pid: int) -> int:
-    """Return how many children of a running process have ended unnoticed, or are stopped."""
+def children(pid: int) -> set[int]:
+    """Return the children of a process, also those that have ended unnoticed."""
+    return {child for child, _, parent in _states() if parent == pid}
+
+
+def lost_children(pid: int) -> set[int]:
+    """Return the children of a running process that have ended unnoticed, or are stopped."""
     states = {child: (state, parent) for child, state, parent in _states()}
     if states.get(pid, ("", 0))[0] == _STOPPED:
-        return 0  # it is paused itself, and they with it
+        return set()  # it is paused itself, and they with it
     lost = (_ENDED, _STOPPED)
-    return sum(state in lost for state, parent in states.values() if parent == pid)
+    return {child for child, (state, parent) in states.items() if parent == pid and state in lost}
 
 
 def _states() -> Iterator[tuple[int, str, int]]:

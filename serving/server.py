@@ -18,6 +18,8 @@ class Server(ABC):
     name: str
     start_timeout_s: float
     child: Child | None = None
+    left_out: str | None = None
+    """The part, named by `to_blame`, that it does without from the next launch on."""
 
     @abstractmethod
     def _launched(self, *, append: bool) -> Child:
@@ -36,6 +38,10 @@ class Server(ABC):
 
     def broken(self) -> str | None:
         """Return in words what it has lost for good although it lives, or None."""
+        return None
+
+    def to_blame(self) -> str | None:
+        """Return the part that ended its life, where it could live without that one, or None."""
         return None
 
     def back(self) -> bool:

@@ -21,6 +21,7 @@ _PROBE_EVERY_S = 3.0
 _UNANSWERED_PROBES = 10  # in a row: half a minute; counted, so that a laptop may sleep
 _SHORT_LIFE_S = 12.0
 _SHORT_LIVES = 5  # in a row: about as many deaths within a minute
+_LIVES_OF_A_PART = 3  # ended in a row: then the others live without it
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -68,13 +69,14 @@ async def _supervise(servers: Sequence[Server], say: Progress) -> None:
 
 
 async def _keep(server: Server, say: Progress) -> NoReturn:
-    short_lives = 0
+    lives: list[str | None] = []
     while True:
         began_s = time.monotonic()
         how = await _end(server)
-        served_s = time.monotonic() - began_s
-        short_lives = short_lives + 1 if served_s < _SHORT_LIFE_S else 1
-        short_lives = await _restart(server, how, short_lives, say)
+        if time.monotonic() - began_s >= _SHORT_LIFE_S:
+            lives = []
+            server.left_out = None  # whatever was wrong with that may be mended
+        lives = await _restart(server, how, [*lives, server.to_blame()], say)
 
 
 async def _end(server: Server) -> str:
@@ -102,24 +104,46 @@ async def _end_within(server: Server, seconds: float) -> str | None:
     return None
 
 
-async def _restart(server: Server, how: str, short_lives: int, say: Progress) -> int:
-    """Start a server again, as often as it takes; return how many short lives there were."""
+async def _restart(
+    server: Server, how: str, lives: list[str | None], say: Progress
+) -> list[str | None]:
+    """Start a server again, as often as it takes.
+
+    `lives` are its short lives in a row, each by the part that is to blame for its end; what is
+    returned are those that now count.
+    """
     began_s = time.monotonic()
     while True:
         _child(server).kill()
-        if short_lives >= _SHORT_LIVES:
+        lives = _without_who_is_to_blame(server, lives, say)
+        if len(lives) >= _SHORT_LIVES:
             raise ServingError(
-                f"{server.name} {how}, {short_lives} times in a row within seconds; "
+                f"{server.name} {how}, {len(lives)} times in a row within seconds; "
                 f"its last lines:\n{_child(server).log_end()}"
             )
-        pause_s = 0 if short_lives < 2 else 2 ** (short_lives - 2)
+        pause_s = 0 if len(lives) < 2 else 2 ** (len(lives) - 2)
         say(f"{server.name} {how}: starting it again{f' in {pause_s} s' if pause_s else ''} ...")
         await asyncio.sleep(pause_s)
         problem = await _launch(server)
         if problem is None:
             say(f"{server.name} is back after {time.monotonic() - began_s:.1f} s")
-            return short_lives
-        how, short_lives = problem, short_lives + 1
+            return lives
+        how, lives = problem, [*lives, server.to_blame()]
+
+
+def _without_who_is_to_blame(
+    server: Server, lives: list[str | None], say: Progress
+) -> list[str | None]:
+    """Leave out the part that ended the last lives, if one did; the next lives count anew."""
+    part = lives[-1]
+    if part is None or lives[-_LIVES_OF_A_PART:] != [part] * _LIVES_OF_A_PART:
+        return lives
+    server.left_out = part
+    say(
+        f"NOT SERVED ANY MORE, what needs it is answered without: {part}. It ended {server.name} "
+        f"{_LIVES_OF_A_PART} times in a row within seconds, and is tried again at the next start."
+    )
+    return []
 
 
 async def _launch(server: Server) -> str | None:

@@ -7,17 +7,19 @@ import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import get_args
 
 import httpx
 
+from export.manifest import Branch
 from serving import control
 from serving.errors import ServingError
 from serving.ports import answers
 from serving.process import Child
-from serving.process_folders import lost_children
 from serving.run_folder import remove_shared_memory
 from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
+from serving.steps import Steps, branch_of, models_without
 from serving.wheel import environment, link_backends, wheel_folder
 
 _HOST = "127.0.0.1"
@@ -87,7 +89,7 @@ class Triton(Server):
 
     def _launched(self, *, append: bool) -> Child:
         remove_shared_memory(self._shm_prefix)
-        return Child(
+        child = Child(
             self.name,
             self._command(),
             self._log_path,
@@ -96,6 +98,8 @@ class Triton(Server):
             append=append,
             nice=_NICE,
         )
+        self._steps, self._lost = Steps(child.pid), list[str]()
+        return child
 
     def ready(self) -> bool:
         """Whether it answers that all its models are ready, or else at least one branch's."""
@@ -140,9 +144,16 @@ class Triton(Server):
         say 200 (https://github.com/triton-inference-server/server/issues/8604). One that is
         stopped counts too: after a second Triton 2.51 never takes it back.
         """
-        if self.child is None or not lost_children(self.child.pid):
+        if self.child is None:
             return None
-        return "lost the process of a step"
+        self._steps.look()
+        self._lost = self._steps.lost()
+        names = " and ".join(filter(None, self._lost))
+        return f"lost the process of a step{f' ({names})' if names else ''}" if self._lost else None
+
+    def to_blame(self) -> Branch | None:
+        """Return the branch whose steps alone were lost, if the other one is served."""
+        return None if self.left_out else branch_of(self._lost)
 
     def _command(self) -> list[str]:
         ports = [
@@ -156,7 +167,7 @@ class Triton(Server):
             f"--backend-directory={self._backend_dir}",
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
             "--model-control-mode=explicit",
-            "--load-model=*",
+            *(f"--load-model={name}" for name in self._chosen()),
             "--exit-on-error=false",  # if one branch cannot be loaded, the other one still serves
             "--disable-auto-complete-config",  # the configurations are complete
             "--exit-timeout-secs=4",
@@ -166,6 +177,12 @@ class Triton(Server):
             *ports,
             *_tracing(self._otlp_endpoint),
         ]
+
+    def _chosen(self) -> list[str]:
+        for branch in get_args(Branch):
+            if branch == self.left_out:
+                return models_without(self._repository, branch)
+        return ["*"]
 
 
 def _tracing(otlp_endpoint: str | None) -> list[str]:

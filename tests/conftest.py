@@ -16,6 +16,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from serving.ports import free_ports
+from tests.chaos.reports import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.chaos import campaign, system, table
-from benchmarks.chaos.campaign import ChaosError
+from benchmarks.chaos.errors import ChaosError
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import Result
 from benchmarks.stopping import stop_on_signals

@@ -2,18 +2,28 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from benchmarks.chaos import processes
-from benchmarks.chaos.load import Load, mixed_requests
+from benchmarks.chaos.errors import ChaosError
+from benchmarks.chaos.load import Load
+from benchmarks.chaos.mix import mixed_requests
+from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.system import CLIENT_LIMIT_S, System
+from benchmarks.chaos.waiting import within
 
-Break = Callable[[System, float], Awaitable[None]]
-"""Breaks something, and mends it after some seconds unless the service is to do that itself."""
+Break = Callable[[System, float], Awaitable[Sequence[Outcome] | None]]
+"""Breaks something, and mends it after some seconds unless the service is to do that itself.
+
+Returns what became of the requests that it sent, if it sent any: they count like the others.
+"""
 Pids = Callable[[System], list[int]]
 _Line = Callable[[System], Proxy]
 _FLOOD_PER_S = 200.0
+_NOTICED_S = 30.0
+_LATE_S = 1.0
+"""A second on each way is twice NEUROSENSE_LOG_TIMEOUT_S."""
 
 
 def kill(chosen: Pids) -> Break:
@@ -39,13 +49,13 @@ def pause(chosen: Pids) -> Break:
     return breaks
 
 
-async def flood(system: System, hold_s: float) -> None:
+async def flood(system: System, hold_s: float) -> Sequence[Outcome]:
     """Send far more than the service can do, for a while."""
     load = Load(system.url, mixed_requests(), _FLOOD_PER_S, CLIENT_LIMIT_S)
     running = asyncio.create_task(load.run())
     await asyncio.sleep(hold_s)
     load.stop()
-    await running
+    return await running
 
 
 def cut(line: _Line) -> Break:
@@ -68,6 +78,13 @@ def silence(line: _Line) -> Break:
         line(system).speak()
 
     return breaks
+
+
+async def slow_database(system: System, hold_s: float) -> None:
+    """Let PostgreSQL do all that it is asked, and its answers come too late for the API."""
+    system.postgres.delay_s = _LATE_S
+    await asyncio.sleep(hold_s)
+    system.postgres.delay_s = 0.0
 
 
 async def kill_database(system: System, hold_s: float) -> None:
@@ -95,6 +112,21 @@ async def fill_disk(system: System, hold_s: float) -> None:
     await asyncio.sleep(hold_s / 2)
     system.disk.free()
     await system.database.start()
+
+
+async def fill_database_disk(system: System, hold_s: float) -> None:
+    """Fill the disk of PostgreSQL's tables, and hold it once a row has found no place.
+
+    Raises:
+        ChaosError: all rows found one.
+    """
+    assert system.database.disk is not None  # noqa: S101  else this fault is left out
+    system.database.disk.fill()
+    noticed = await within(_NOTICED_S, system.spools)
+    await asyncio.sleep(hold_s)
+    system.database.disk.free()
+    if not noticed:
+        raise ChaosError("the disk of PostgreSQL was full, and the log wrote on")
 
 
 async def read_only(system: System, hold_s: float) -> None:

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 
 from benchmarks.chaos import trial
+from benchmarks.chaos.errors import ChaosError
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import RECOVERY_LIMIT_S, Result
 from benchmarks.chaos.system import System
+from benchmarks.chaos.waiting import within
 from export.hub_progress import Progress
 
 SHORT_HOLD_S = 2.0
 NO_SMALL_DISK = (
-    "left out: a small disk for the spool needs root, or a system that lets users mount a tmpfs "
-    "in a namespace of their own (unshare -rm)"
+    "left out: a small disk needs root, or a system that lets users mount a tmpfs in a namespace "
+    "of their own (unshare --user --mount)"
 )
-
-
-class ChaosError(RuntimeError):
-    """There is nothing to break, since the service is not whole; the text says when."""
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:
@@ -37,11 +35,16 @@ async def one(system: System, fault: Fault, *, short: bool) -> Result:
     Raises:
         ChaosError: the service is not whole, even after waiting.
     """
-    if not await trial.within(RECOVERY_LIMIT_S, system.healthy):
+    if not await within(RECOVERY_LIMIT_S, system.healthy):
         raise ChaosError(f"the service was not whole before {fault.name}")
     return await trial.run(
         system, fault, min(fault.hold_s, SHORT_HOLD_S) if short else fault.hold_s
     )
+
+
+def possible(system: System, fault: Fault) -> bool:
+    """Whether this machine has the disks that a fault fills."""
+    return not fault.needs_small_disk or system.has_small_disks
 
 
 async def every(
@@ -50,7 +53,7 @@ async def every(
     """Run faults in order; what is found is said as it is found."""
     results = []
     for number, fault in enumerate(faults, 1):
-        if fault.needs_small_disk and system.disk is None:
+        if not possible(system, fault):
             say(f"[{number}/{len(faults)}] {fault.name}: {NO_SMALL_DISK}")
             continue
         say(f"[{number}/{len(faults)}] {fault.name}: {fault.what} ...")

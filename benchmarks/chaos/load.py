@@ -1,51 +1,14 @@
 """An open-loop load on the public API that keeps what became of every single request."""
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
 import aiohttp
 
-from benchmarks.http_requests import Request, encode
-from benchmarks.inputs import equal_clips, read_sentences
-
-_OK = 200
-_RETRY = (429, 503)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a client saw of one request; times are those of `time.monotonic`."""
-
-    sent: float
-    done: float
-    status: int | None
-    """None where no answer came."""
-    what: str
-    """The answer's id; an error's code, or what was wrong with its answer; else the exception."""
-    top_emotion: str = ""
-    degraded: bool = False
-    clean: bool = True
-    """Whether a refusal had the one shape, and `Retry-After` where it is worth another try."""
-
-    @property
-    def answered(self) -> bool:
-        """Whether the client has an answer, which must be in the log then."""
-        return self.status == _OK
-
-
-def mixed_requests() -> list[Request]:
-    """Return the mix, always the same: two sentences, then a sentence with a clip of 1.5 s."""
-    sentences, clips = read_sentences()[:30], equal_clips(1.5, 8)
-    three = cycle(("text", "text", "multimodal"))
-    return [
-        encode("multimodal" if kind == "multimodal" else "text", sentence, clip)
-        for kind, sentence, clip in zip(three, sentences, cycle(clips), strict=False)
-    ]
+from benchmarks.chaos.outcome import Outcome, outcome_of
+from benchmarks.http_requests import Request
 
 
 class Load:
@@ -87,31 +50,4 @@ async def _ask(session: aiohttp.ClientSession, request: Request) -> Outcome:
         return Outcome(sent, time.monotonic(), None, "late")
     except aiohttp.ClientError as error:
         return Outcome(sent, time.monotonic(), None, type(error).__name__)
-    done = time.monotonic()
-    answer = _parsed(body)
-    if response.status == _OK:
-        return _answered(sent, done, answer)
-    retry_after = response.headers.get("Retry-After", "")
-    clean = set(answer) == {"detail", "code"} and bool(answer["detail"])
-    if response.status in _RETRY:
-        clean = clean and retry_after.isdigit()
-    return Outcome(sent, done, response.status, str(answer.get("code", "no code")), clean=clean)
-
-
-def _answered(sent: float, done: float, answer: dict[str, Any]) -> Outcome:
-    return Outcome(
-        sent,
-        done,
-        _OK,
-        answer["id"],
-        top_emotion=answer["top_emotion"],
-        degraded=answer["degraded"] is not None,
-    )
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    return outcome_of(sent, time.monotonic(), response.status, response.headers, body)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
+from serving.process_folders import lost_children
+
 
 def family(pid: int) -> list[int]:
     """Return a process and all its descendants."""
@@ -30,6 +32,13 @@ def step(supervisor: int, model: str) -> int:
         return "python_backend_stub" in words[0] and any(f"/models/{model}/" in w for w in words)
 
     return _one(supervisor, runs_it, f"the step {model}")
+
+
+def has_lost_steps(supervisor: int) -> bool:
+    """Whether Triton goes on without a process of a step, or does not run at all."""
+    with contextlib.suppress(LookupError, psutil.Error):
+        return bool(lost_children(triton(supervisor)))
+    return True
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""A TCP connection that can be cut, silenced and restored: sits between two servers."""
+"""A TCP connection that can be cut, silenced, slowed and restored: sits between two servers."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,8 @@ class Proxy:
 
     def __init__(self, dial: Dial) -> None:
         self.port = 0
+        self.delay_s = 0.0
+        """How much later everything arrives, on each way."""
         self._dial = dial
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -68,6 +70,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 await self._flowing.wait()
+                await asyncio.sleep(self.delay_s)
                 writer.write(chunk)
                 await writer.drain()
 

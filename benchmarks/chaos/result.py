@@ -16,23 +16,24 @@ class Result:
     sent: int
     answered: int
     degraded: int
-    """Answered from one half because the other failed."""
+    """Answered in part: from one half, or a batch or timeline of which a part failed."""
     refused: dict[str, int]
-    """Status and code of what was not answered, how often."""
+    """Status and code of what was not answered, how often; 200 is a batch without an answer."""
     unclean: int
-    """Refusals that were not the one JSON shape, or had no `Retry-After`."""
+    """Refusals other than 429, 503 and 504 with `Retry-After` and the one JSON shape."""
     broken: int
     """Connections that ended without an answer."""
     late: int
     """No answer within the client's limit."""
     lost: int
-    """Answered, but not in the log."""
+    """Predictions that were answered, but are not in the log."""
     duplicated: int
     wrong: int
     """In the log with another emotion than in the answer."""
     gap_s: float
-    """Longest time without an answer, from the fault on."""
+    """The time without service: the longest without an answer, from the fault on."""
     worst_wait_s: float
+    """The longest that any client waited, for an answer or a refusal."""
     recovered_s: float | None
     """From the fault's end to the last request that was not answered; None if it stayed broken."""
     may_break: bool
@@ -41,8 +42,8 @@ class Result:
     def broken_promises(self) -> list[str]:
         """Return in words what was promised and not kept, best empty."""
         forbidden = {
-            "answers are not in the log": self.lost,
-            "answers are in the log more than once": self.duplicated,
+            "predictions are not in the log": self.lost,
+            "predictions are in the log more than once": self.duplicated,
             "rows differ from their answers": self.wrong,
             "refusals were not clean": self.unclean,
             "clients waited longer than their limit": self.late,

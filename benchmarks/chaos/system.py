@@ -1,6 +1,7 @@
 """The service under test: `neurosense serve` as users start it, with proxies between its parts."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -10,21 +11,23 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.chaos.database import Database
+from benchmarks.chaos import processes
+from benchmarks.chaos.database import Database, database_in
 from benchmarks.chaos.disk import SmallDisk
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.http_requests import encode
 from benchmarks.inputs import equal_clips
 from export.hub_progress import Progress
 from serving.ports import free_ports
-from serving.postgres import Postgres
 from serving.process import Child
+from serving.settings import PROJECT
 
 REQUEST_TIMEOUT_S = 10
 """What the API gives the models; clients wait CLIENT_LIMIT_S."""
 CLIENT_LIMIT_S = 20.0
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
+_SPOOL_MB = 4
 _PORTS = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")
 
 
@@ -46,8 +49,13 @@ class System:
     disk: SmallDisk | None
     """That of the spool; None where this machine allows no small one."""
 
+    @property
+    def has_small_disks(self) -> bool:
+        """Whether the spool and the log's tables are on disks that can be filled."""
+        return self.disk is not None and self.database.disk is not None
+
     async def healthy(self) -> bool:
-        """Whether all is ready, the log's spool empty, and a real request answered in full."""
+        """Whether all is ready, the spool empty, and a request answered in full, by all steps."""
         request = encode("multimodal", "I love this!", equal_clips(0.5, 1)[0])
         headers = {"content-type": request.content_type}
         try:
@@ -60,7 +68,18 @@ class System:
             return False
         if not ready.is_success or ready.json().get("log", "ok") != "ok":
             return False
-        return answer.is_success and answer.json()["degraded"] is None
+        if not answer.is_success or answer.json()["degraded"] is not None:
+            return False
+        # One of two processes of a step may be lost: the other answers until Triton is replaced.
+        return not processes.has_lost_steps(self.serve.pid)
+
+    async def spools(self) -> bool:
+        """Whether rows go to the spool."""
+        with contextlib.suppress(httpx.HTTPError):
+            async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
+                ready = await client.get(f"{self.api_url}/health/ready")
+                return bool(ready.json().get("log") == "degraded")
+        return False
 
 
 @asynccontextmanager
@@ -73,10 +92,8 @@ async def running(folder: Path, say: Progress) -> AsyncIterator[System]:
     ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     async with AsyncExitStack() as stack:
         say("starting PostgreSQL and the service ...")
-        postgres = Postgres(folder / "postgres")
-        url = stack.enter_context(postgres)
-        socket = Path(httpx.URL(url).params["host"]) / ".s.PGSQL.5432"
-        to_postgres = Proxy(lambda: asyncio.open_unix_connection(str(socket)))
+        database = await stack.enter_async_context(database_in(folder))
+        to_postgres = Proxy(lambda: asyncio.open_unix_connection(database.socket))
         to_triton = _to_port(ports["TRITON_GRPC"])
         to_api = _to_port(ports["API"])
         for proxy in (to_postgres, to_triton, to_api):
@@ -87,13 +104,16 @@ async def running(folder: Path, say: Progress) -> AsyncIterator[System]:
             "NEUROSENSE_TRITON_GRPC_URL": f"127.0.0.1:{to_triton.port}",
             **{f"NEUROSENSE_{name}_PORT": str(port) for name, port in ports.items()},
         }
-        serve, disk = _serve(folder, variables)
+        disk = SmallDisk.allowed(folder / "spool", _SPOOL_MB)
+        if disk is not None:
+            stack.callback(disk.close)
+        serve = _serve(folder, variables, disk)
         stack.callback(serve.stop, _STOP_TIMEOUT_S)
         system = System(
             url=f"http://127.0.0.1:{to_api.port}",
             api_url=f"http://127.0.0.1:{ports['API']}",
             serve=serve,
-            database=Database(postgres, url),
+            database=database,
             clients=to_api,
             triton=to_triton,
             postgres=to_postgres,
@@ -107,27 +127,22 @@ def _to_port(port: int) -> Proxy:
     return Proxy(lambda: asyncio.open_connection("127.0.0.1", port))
 
 
-def _serve(folder: Path, variables: Mapping[str, str]) -> tuple[Child, SmallDisk | None]:
-    """Start the service, its spool on a small disk where this machine allows one."""
-    spool = folder / "spool"
-    spool.mkdir()
+def _serve(folder: Path, variables: Mapping[str, str], disk: SmallDisk | None) -> Child:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NEUROSENSE_")}
     own = {
         "NEUROSENSE_STATE_DIR": str(folder / "state"),
-        "NEUROSENSE_SPOOL_DIR": str(spool),
+        "NEUROSENSE_SPOOL_DIR": str(folder / "spool"),
         "NEUROSENSE_WEIGHTS": "starter",
         "NEUROSENSE_REQUEST_TIMEOUT_S": str(REQUEST_TIMEOUT_S),
     }
     command = [sys.executable, "-m", "serving.cli", "serve"]
-    small = SmallDisk.command(spool, command)
-    serve = Child(
+    return Child(
         "neurosense serve",
-        small or command,
+        disk.inside(command) if disk else command,
         folder / "serve.log",
         env={**inherited, **own, **variables},
-        cwd=Path(__file__).resolve().parent.parent.parent,
+        cwd=PROJECT,
     )
-    return serve, SmallDisk(serve.pid, spool) if small else None
 
 
 async def _ready(system: System) -> None:

@@ -42,7 +42,7 @@ def _row(result: Result) -> list[str]:
     return [
         result.what,
         str(result.sent),
-        f"{result.answered}" + (f" ({result.degraded} by half)" if result.degraded else ""),
+        f"{result.answered}" + (f" ({result.degraded} in part)" if result.degraded else ""),
         _by_status(result.refused),
         str(result.broken + result.late),
         str(result.lost),

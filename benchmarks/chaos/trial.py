@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.chaos.faults import Fault
-from benchmarks.chaos.load import Load, Outcome, mixed_requests
+from benchmarks.chaos.load import Load
+from benchmarks.chaos.mix import every_kind
+from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.result import RECOVERY_LIMIT_S, Result
 from benchmarks.chaos.system import CLIENT_LIMIT_S, System
+from benchmarks.chaos.waiting import within
 
 RATE_PER_S = 8.0
 _BEFORE_S = 0.5
@@ -25,19 +28,19 @@ async def run(system: System, fault: Fault, hold_s: float) -> Result:
         fault: what to do to it.
         hold_s: how long what the harness mends again stays broken.
     """
-    load = Load(system.url, mixed_requests(), RATE_PER_S, CLIENT_LIMIT_S)
+    load = Load(system.url, every_kind(), RATE_PER_S, CLIENT_LIMIT_S)
     running = asyncio.create_task(load.run())
     await asyncio.sleep(_BEFORE_S)
     broken_at = time.monotonic()
-    await fault.breaks(system, hold_s)
+    others = await fault.breaks(system, hold_s) or []
     mended_at = time.monotonic()
     # What was broken shows at once: healthy is what stays so.
     await asyncio.sleep(_AFTER_S)
     healthy = await within(RECOVERY_LIMIT_S, system.healthy)
     await asyncio.sleep(_AFTER_S)
     load.stop()
-    outcomes = await running
-    answered = {one.what: one.top_emotion for one in outcomes if one.answered}
+    outcomes = [*others, *await running]
+    answered = {identity: emotion for one in outcomes for identity, emotion in one.rows.items()}
     rows, emotions = await _logged(system, list(answered))
     return Result(
         fault=fault.name,
@@ -58,9 +61,9 @@ def _seen(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "sent": len(outcomes),
         "answered": sum(one.answered for one in outcomes),
-        "degraded": sum(one.degraded for one in outcomes),
+        "degraded": sum(one.degraded and one.answered for one in outcomes),
         "refused": dict(Counter(f"{one.status} {one.what}" for one in refused)),
-        "unclean": sum(not one.clean for one in refused),
+        "unclean": sum(not one.clean for one in outcomes),
         "broken": sum(one.what != "late" for one in without),
         "late": sum(one.what == "late" for one in without),
         "worst_wait_s": max(one.done - one.sent for one in outcomes),
@@ -88,13 +91,3 @@ async def _logged(system: System, ids: list[str]) -> tuple[Counter[str], dict[st
 
     await within(_LOG_LIMIT_S, all_there)
     return await system.database.rows(ids)
-
-
-async def within(limit_s: float, happened: Callable[[], Awaitable[bool]]) -> bool:
-    """Return whether something happens within a time."""
-    deadline_s = time.monotonic() + limit_s
-    while not await happened():
-        if time.monotonic() > deadline_s:
-            return False
-        await asyncio.sleep(0.2)
-    return True

@@ -7,13 +7,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from benchmarks.chaos import campaign, system, trial
 from benchmarks.chaos.faults import FAULTS, Fault
+from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.system import System
-from tests.chaos.conftest import PROPERTY
+from tests.chaos.reports import PROPERTY
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_nothing_is_lost_and_it_recovers(
     running: Running, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    if fault.needs_small_disk and running.system.disk is None:
+    if not campaign.possible(running.system, fault):
         pytest.skip(campaign.NO_SMALL_DISK)
     result = running.loop.run(campaign.one(running.system, fault, short=True))
     record_property(PROPERTY, asdict(result))
@@ -47,8 +49,9 @@ async def _forget_everything(running: System, _: float) -> None:
     await running.database.execute("DELETE FROM emotion_logs")
 
 
-async def _change_everything(running: System, _: float) -> None:
+async def _change_everything(running: System, _: float) -> list[Outcome]:
     await running.database.execute("UPDATE emotion_logs SET top_emotion = 'BOREDOM'")
+    return [Outcome(0.0, 0.0, 200, rows={str(uuid4()): "JOY"})]
 
 
 def test_rows_that_are_missing_are_noticed(
@@ -59,11 +62,15 @@ def test_rows_that_are_missing_are_noticed(
     fault = Fault("forget", "rows deleted", _forget_everything)
     result = running.loop.run(campaign.one(running.system, fault, short=True))
     assert 0 < result.lost < result.answered
-    assert f"{result.lost} answers are not in the log" in result.broken_promises()
+    assert f"{result.lost} predictions are not in the log" in result.broken_promises()
 
 
-def test_rows_that_differ_are_noticed(running: Running) -> None:
+def test_rows_that_differ_are_noticed_and_what_the_fault_itself_sent_counts(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_LOG_LIMIT_S", 1.0)
     fault = Fault("change", "rows changed", _change_everything)
     result = running.loop.run(campaign.one(running.system, fault, short=True))
     assert 0 < result.wrong < result.answered
     assert f"{result.wrong} rows differ from their answers" in result.broken_promises()
+    assert result.lost == 1

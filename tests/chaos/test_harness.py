@@ -11,7 +11,10 @@ import pytest
 from aiohttp import web
 
 from benchmarks.chaos import campaign
-from benchmarks.chaos.load import Load, Outcome
+from benchmarks.chaos.errors import ChaosError
+from benchmarks.chaos.load import Load
+from benchmarks.chaos.mix import every_kind
+from benchmarks.chaos.outcome import Outcome, outcome_of
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.result import Result
 from benchmarks.chaos.table import table, write
@@ -57,17 +60,24 @@ def test_connections_may_break_where_the_api_is_killed() -> None:
     assert dataclasses.replace(GOOD, broken=3, may_break=True).broken_promises() == []
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
 def test_the_table_shows_what_was_not_kept_and_the_file_holds_it(tmp_path: Path) -> None:
     result = dataclasses.replace(GOOD, lost=2)
-    assert "2 × 503" in table([result])
-    assert "- a: 2 answers are not in the log" in table([result])
+    head, _, row, *_ = table([result]).splitlines()
+    shown = dict(zip(cells(head), cells(row), strict=True))
+    assert (shown["no answer for"], shown["worst wait"]) == ("1.0 s", "2.0 s")
+    assert (shown["refused"], shown["lost"]) == ("2 × 503", "2")
+    assert "- a: 2 predictions are not in the log" in table([result])
     write([result], tmp_path)
     [kept] = json.loads((tmp_path / "chaos.json").read_text())
-    assert (kept["lost"], kept["broken_promises"]) == (2, ["2 answers are not in the log"])
+    assert (kept["lost"], kept["broken_promises"]) == (2, ["2 predictions are not in the log"])
 
 
 def test_an_unknown_fault_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(campaign.ChaosError, match=r"kill-everything: choose from .*kill-api, "):
+    with pytest.raises(ChaosError, match=r"kill-everything: choose from .*kill-api, "):
         campaign.chosen(["kill-everything"])
 
 
@@ -98,9 +108,13 @@ def ask(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Outco
     [
         (503, {"detail": "x", "code": "y"}, {"Retry-After": "2"}, True),
         (503, {"detail": "x", "code": "y"}, {}, False),
-        (504, {"detail": "x", "code": "y"}, {}, True),
-        (500, {"error": "x"}, {}, False),
+        (504, {"detail": "x", "code": "y"}, {"Retry-After": "2"}, True),
+        (504, {"detail": "x", "code": "y"}, {}, False),
+        (429, {"detail": "x", "code": "y"}, {"Retry-After": "soon"}, False),
         (429, ["x"], {"Retry-After": "1"}, False),
+        (500, {"detail": "x", "code": "internal"}, {"Retry-After": "1"}, False),
+        (422, {"detail": "x", "code": "y"}, {"Retry-After": "1"}, False),
+        (200, {"detail": "x"}, {}, False),
     ],
 )
 def test_a_refusal_is_clean_or_not(
@@ -111,6 +125,35 @@ def test_a_refusal_is_clean_or_not(
 
     outcome = ask(answer)
     assert (outcome.status, outcome.clean, outcome.answered) == (status, clean, False)
+
+
+def answered(content: Any) -> Outcome:
+    return outcome_of(0.0, 1.0, 200, {}, json.dumps(content).encode())
+
+
+def test_every_part_of_an_answer_must_be_in_the_log() -> None:
+    one = {"id": "1", "top_emotion": "JOY", "degraded": None}
+    other = {"id": "2", "top_emotion": "FEAR", "degraded": {"modality": "text"}}
+    whole = {"id": "0", "overall": {"top_emotion": "JOY"}}
+    found = answered(whole | {"segments": [{"result": one, "error": None}]})
+    assert (found.rows, found.degraded) == ({"0": "JOY", "1": "JOY"}, False)
+    assert answered({"results": [one, other]}).rows == {"1": "JOY", "2": "FEAR"}
+    assert answered({"results": [one, other]}).degraded
+
+
+def test_a_batch_is_answered_in_part_and_its_errors_are_clean_or_not() -> None:
+    one = {"id": "1", "top_emotion": "JOY", "degraded": None}
+    busy, broken = ({"detail": "x", "code": code} for code in ("overloaded", "internal"))
+    found = answered({"results": [one, busy]})
+    assert (found.answered, found.degraded, found.clean) == (True, True, True)
+    found = answered({"results": [busy, busy]})
+    assert (found.answered, found.what, found.clean) == (False, "overloaded", True)
+    assert not answered({"results": [one, broken]}).clean
+
+
+def test_the_load_has_every_kind_of_request() -> None:
+    kinds = {request.path.removeprefix("/analyze/") for request in every_kind()}
+    assert kinds == {"text", "multimodal", "batch", "timeline"}
 
 
 def test_an_answer_that_takes_too_long_is_late() -> None:

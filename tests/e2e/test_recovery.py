@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import stack_environment, start_serve, stop_serve
+from tests.recordings import wav
 
 BACK_S = 60.0
 
@@ -172,6 +173,33 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(running: Running) -> No
     running.started = start_serve(running.environment, running.log)
     assert not still_runs(stub)
     assert [path for path in left if path.exists()] == []
+
+
+def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
+    running: Running,
+) -> None:
+    """Comes last: audio is not served any more."""
+    wait_for(running.answers)
+    for backs in range(
+        running.said("triton is back after"), running.said("triton is back after") + 3
+    ):
+        [step, *_] = [
+            child
+            for child in running.part("triton").children()
+            if any("/models/audio_classifier/" in word for word in child.cmdline())
+        ]
+        step.kill()
+        wait_for(lambda backs=backs: running.said("triton is back after") > backs)
+    assert running.said("NOT SERVED ANY MORE, what needs it is answered without: audio.") == 1
+    wait_for(running.answers)
+    answer = httpx.post(
+        f"{running.url('API')}/analyze/multimodal",
+        data={"text": "I love this!"},
+        files={"audio": wav()},
+        timeout=30,
+    ).json()
+    assert (answer["modality"], answer["degraded"]["modality"]) == ("text_only", "audio")
+    assert running.started.poll() is None
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A server that dies is started again, one that hangs too, one that cannot live is given up."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -140,6 +141,68 @@ def test_what_is_broken_at_two_looks_is_replaced_and_at_one_is_not(tmp_path: Pat
 
     said = supervised(losing, lose)
     assert said[0] == "a server lost a step: starting it again ..."
+
+
+class Blaming(Losing):
+    """Ends its life at once, by a part of it, for as long as it has that part."""
+
+    parts: tuple[str | None, ...] = ("a part",)
+    lives = 0
+
+    def broken(self) -> str | None:
+        return None if self.left_out else "lost a step"
+
+    def to_blame(self) -> str | None:
+        self.lives += 1
+        return self.parts[(self.lives - 1) % len(self.parts)]
+
+
+def blaming(folder: Path, *parts: str | None) -> Blaming:
+    server = program(folder, kind=Blaming)
+    assert isinstance(server, Blaming)
+    server.parts = parts
+    return server
+
+
+def test_the_part_that_ends_it_three_times_in_a_row_is_left_out(tmp_path: Path) -> None:
+    server = blaming(tmp_path, "a part")
+
+    def wait(said: list[str]) -> None:
+        wait_for(lambda: sum("is back" in line for line in said) == 3)
+
+    said = supervised(server, wait)
+    assert (server.left_out, server.lives) == ("a part", 3)
+    assert sum("NOT SERVED ANY MORE" in line and "a part" in line for line in said) == 1
+
+
+def test_what_is_left_out_is_tried_again_after_a_longer_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_SHORT_LIFE_S", 0.0)
+    server = program(tmp_path)
+    server.left_out = "a part"
+
+    def kill(said: list[str]) -> None:
+        os.kill(running_pid(server), signal.SIGKILL)
+        wait_for(lambda: len(said) == 2)
+
+    supervised(server, kill)
+    assert server.left_out is None
+
+
+@pytest.mark.parametrize("parts", [(None,), ("a part", "a part", "another")])
+def test_where_no_one_part_is_to_blame_it_is_given_up(
+    tmp_path: Path, parts: tuple[str | None, ...]
+) -> None:
+    server = blaming(tmp_path, *parts)
+    lives = [server.to_blame() for _ in range(4)]
+    server.start()
+    try:
+        with pytest.raises(ServingError, match="5 times in a row"):
+            asyncio.run(supervisor._restart(server, "died", [*lives, server.to_blame()], print))
+    finally:
+        server.stop()
+    assert server.left_out is None
 
 
 def test_half_a_minute_is_waited_for_a_sign_of_life() -> None:

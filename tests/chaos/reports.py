@@ -12,6 +12,7 @@ PROPERTY = "fault"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Is a hook in tests/conftest.py: with `-n`, who prints loads no conftest.py but that one."""
     reports: list[Any] = [*terminalreporter.getreports("passed")]
     reports += terminalreporter.getreports("failed")
     results = [
