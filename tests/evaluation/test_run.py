@@ -54,12 +54,20 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def data() -> Dataset:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in the place of a recording: nothing here listens."""
+    file = tmp_path_factory.mktemp("clips") / "someone.wav"
+    file.write_bytes(b"one")
+    return file
+
+
+@pytest.fixture(scope="module")
+def data(clip: Path) -> Dataset:
     items = [
         Item(
             EMOTIONS[number % 7],
             text=str(number),
-            audio=Path(f"{number}.wav"),
+            audio=clip,
             speaker=f"s{number % 9}",
             split="dev" if number % 2 else "test",
             group="odd" if number % 3 else "even",
@@ -95,13 +103,37 @@ def test_a_run_that_was_stopped_goes_on(data: Dataset, tmp_path: Path) -> None:
     assert stored(tmp_path).missing(data.items) == []
 
 
-def test_answers_hold_neither_texts_nor_paths(data: Dataset, tmp_path: Path) -> None:
-    items = [Item("joy", text="7", audio=Path("/home/someone/call.wav"), speaker="Ann")]
+def test_answers_hold_neither_texts_nor_paths(clip: Path, tmp_path: Path) -> None:
+    items = [Item("joy", text="7", audio=clip, speaker="Ann")]
     collect(items, Made(), tmp_path)
     lines = [json.loads(line) for line in (tmp_path / FILE_NAME).read_text().splitlines()]
     assert set(lines[1]) == {"key", "text", "audio"}
     assert "someone" not in str(lines)
     assert "Ann" not in str(lines)
+
+
+def test_a_recording_is_known_by_its_content(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it lies and however its path is typed; replaced, it is another one."""
+    copied = tmp_path / "else.wav"
+    copied.write_bytes(clip.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    first = Item("joy", text="7", audio=clip)
+    assert Item("fear", text="7", audio=Path("else.wav")).key == first.key
+    assert Item("joy", text="8", audio=clip).key != first.key
+    assert Item("joy", text="7").key != first.key
+    copied.write_bytes(b"two")
+    assert Item("joy", text="7", audio=copied).key != first.key
+
+
+def test_nothing_in_common_is_no_comparison(
+    data: Dataset, folders: list[Path], tmp_path: Path
+) -> None:
+    other = Dataset("other", [Item("joy", text="281")], {})
+    with pytest.raises(EvaluationError, match="has no answer to any item of all"):
+        evaluate(other, Made(), tmp_path, against=folders[0])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_answers_of_other_models_are_not_mixed(data: Dataset, tmp_path: Path) -> None:
