@@ -163,6 +163,14 @@ def test_the_report_holds_what_it_must(data: Dataset, folders: list[Path]) -> No
     assert test["fused"]["weighted"]["groups"]["even"]["drawn_by"] == "row"  # three speakers
     assert len(test["fused"]["weighted"]["speakers"]) == 9
     assert test["fused"]["weighted"]["drawn_by"] == "speaker"
+    speaker = test["fused"]["weighted"]["speakers"]["s1"]
+    assert (speaker["speakers"], speaker["drawn_by"]) == (1, "row")
+    for one, name in (
+        (speaker, "accuracy"),
+        (test["text"]["own_emotions"]["classes"]["joy"], "f1"),
+    ):
+        low, high = one.get(f"{name}_interval") or one["intervals"][name]
+        assert low < one[name] < high
 
 
 def test_the_sweep_ends_at_each_branch_alone(folders: list[Path]) -> None:
