@@ -31,9 +31,8 @@ def score_tables(found: dict[str, Any]) -> Iterator[str]:
     yield html.table(f"{found['rows']} rows, drawn by {found['drawn_by']}", ["", "value"], rows)
     yield _classes(found["classes"])
     yield html.confusion(found["confusion"]["emotions"], found["confusion"]["counts"])
-    if plots.available():
-        drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
-        yield f'<div class="plots">{"".join(drawn)}</div>'
+    drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
+    yield f'<div class="plots">{"".join(drawn)}</div>'
     yield from _abstaining(found["abstaining"])
     yield from _groups(found)
 
