@@ -19,10 +19,12 @@ from evaluation.run import Models, collect
 from evaluation.temperature import cooled, fit
 from export.manifest import Branch
 
+_TOLD_APART_NATS = 1e-4  # of log loss: less is the last digits of float32
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """A temperature for a branch on top of what its graph does already, and how it does."""
+    """A branch's temperature, and how its answers do without (`before`) and with it (`after`)."""
 
     temperature: float
     data: str
@@ -35,36 +37,39 @@ class Fitted:
     ece_by_chance: float
     log_loss_before: float
     log_loss_after: float
+    present: float
+    log_loss_present: float
 
     @property
-    def helps(self) -> bool:
-        """Whether the truth of the judged rows got likelier."""
-        return self.log_loss_after < self.log_loss_before
+    def harms(self) -> bool:
+        """Whether the truth of the judged rows gets less likely than it is with `present`."""
+        return self.log_loss_after > self.log_loss_present + _TOLD_APART_NATS
 
     @property
     def summary(self) -> str:
         """The figures in words."""
         return (
-            f"temperature {self.temperature:.3f}, fitted on {self.fitted_rows} rows of "
-            f"{self.fitted_on}. On {self.judged_rows} of {self.judged}: ECE "
-            f"{self.ece_before:.3f} before, {self.ece_after:.3f} after (up to "
-            f"{self.ece_by_chance:.3f} is chance), log loss {self.log_loss_before:.3f} before, "
-            f"{self.log_loss_after:.3f} after"
+            f"temperature {self.temperature:.3f} (now {self.present:.3f}), fitted on "
+            f"{self.fitted_rows} rows of {self.fitted_on}. On {self.judged_rows} of {self.judged}: "
+            f"ECE {self.ece_before:.3f} without, {self.ece_after:.3f} with it (up to "
+            f"{self.ece_by_chance:.3f} is chance), log loss {self.log_loss_before:.3f} without, "
+            f"{self.log_loss_after:.3f} with it"
         )
 
-    def record(self, present: float) -> dict[str, Any]:
-        """Return what the manifest remembers, for a graph that has the temperature `present`."""
-        fields = dataclasses.asdict(self) | {"temperature": self.temperature * present}
+    def record(self) -> dict[str, Any]:
+        """Return what the manifest remembers."""
         return {
             name: round(value, 6) if isinstance(value, float) else value
-            for name, value in fields.items()
+            for name, value in dataclasses.asdict(self).items()
+            if not name.endswith("present")
         }
 
 
 def fitted(data: Dataset, branch: Branch, models: Models, dev: str, test: str) -> Fitted:
     """Return the temperature that fits `dev` best, and its figures on `test`.
 
-    Data without splits is both. Rows whose emotion the model has no output for are left out.
+    Data without splits is both. Rows whose emotion the model has no output for are left out. A
+    temperature that the model has already is undone first: what is fitted replaces it.
 
     Raises:
         EvaluationError: there is nothing to fit on.
@@ -78,6 +83,7 @@ def fitted(data: Dataset, branch: Branch, models: Models, dev: str, test: str) -
         answers = collect(items, models, Path(folder))
     truth, given = _rows(fit_on, answers, branch)
     temperature = fit(truth, given)
+    present = _temperature(answers, branch)
     judged, before = _rows(judged_on, answers, branch)
     after = cooled(before, temperature)
     return Fitted(
@@ -92,6 +98,8 @@ def fitted(data: Dataset, branch: Branch, models: Models, dev: str, test: str) -
         ece_by_chance=by_chance(after)["percentile_95"],
         log_loss_before=log_loss(judged, before),
         log_loss_after=log_loss(judged, after),
+        present=present,
+        log_loss_present=log_loss(judged, cooled(before, present)),
     )
 
 
@@ -104,10 +112,19 @@ def _of_branch(data: Dataset, branch: Branch) -> Dataset:
     return dataclasses.replace(data, items=items)
 
 
+def _temperature(answers: Answers, branch: Branch) -> float:
+    """Return what the answers are cooled by already."""
+    return float((answers.models[branch].get("calibration") or {"temperature": 1})["temperature"])
+
+
 def _rows(part: Part, answers: Answers, branch: Branch) -> tuple[Ints, Floats]:
-    """Return truth [n] and probabilities [n, 7] of the rows that the branch can be right about."""
+    """Return truth [n] and probabilities [n, 7] of the rows that the branch can be right about.
+
+    The probabilities are those without a temperature.
+    """
     items, probabilities = answered(part.items, answers, branch)
     rows = covered_rows(items, answers.models[branch]["coverage"])
     if not rows:
         raise EvaluationError(f"{part.name} holds no row with an emotion that the model has")
-    return np.array(emotion_index([items[row] for row in rows])), probabilities[rows]
+    truth = np.array(emotion_index([items[row] for row in rows]))
+    return truth, cooled(probabilities[rows], 1 / _temperature(answers, branch))

@@ -12,7 +12,7 @@ th, td { padding: .15rem .6rem; border-bottom: 1px solid #ddd; text-align: right
 th:first-child, td:first-child { text-align: left }
 caption { text-align: left; color: #444; padding: .2rem 0 }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem }
-img { max-width: 100% }
+svg { max-width: 100%; height: auto }
 """
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ensemble.labels import EMOTIONS
@@ -25,11 +26,20 @@ class Item:
     split: str | None = None
     group: str | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """What stands for the input in stored predictions, which hold neither texts nor names."""
-        content = f"{self.text or ''}\0{self.audio or ''}"
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        """What stands for the input in stored predictions, which hold neither texts nor names.
+
+        It is of the content, so that data may move, and a file that was replaced is asked again.
+
+        Raises:
+            OSError: the recording cannot be read.
+        """
+        content = hashlib.sha256(f"{self.text or ''}\0".encode())
+        if self.audio is not None:
+            with self.audio.open("rb") as opened:
+                content.update(hashlib.file_digest(opened, "sha256").digest())
+        return content.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

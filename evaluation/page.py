@@ -29,8 +29,6 @@ def _sections(made: dict[str, Any]) -> Iterator[str]:
         yield from _chosen(chosen)
     if compared := made.get("compared_with"):
         yield from _compared(compared)
-    if not plots.available():
-        yield "<p>Without plots: they need matplotlib (<code>pip install matplotlib</code>).</p>"
 
 
 def _about(made: dict[str, Any]) -> Iterator[str]:
@@ -93,9 +91,8 @@ def _branch(branch: str, found: dict[str, Any]) -> Iterator[str]:
 
 def _sweep(part: dict[str, Any]) -> Iterator[str]:
     curves = part["sweep"]
-    if plots.available():
-        drawn = "".join(plots.sweep(curves, name) for name in (CHOSEN_BY, "accuracy"))
-        yield f'<div class="plots">{drawn}</div>'
+    drawn = "".join(plots.sweep(curves, name) for name in (CHOSEN_BY, "accuracy"))
+    yield f'<div class="plots">{drawn}</div>'
     for strategy, curve in curves.items():
         rows = [
             [f"{at['weight']:.2f}", *(f"{at[n]:.3f}" for n in MEASURES), f"{at['ceiling']:.3f}"]

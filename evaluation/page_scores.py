@@ -20,10 +20,9 @@ _SPEAKERS_SHOWN = 40
 def score_tables(found: dict[str, Any]) -> Iterator[str]:
     """Yield the measures, classes, confusions, plots, groups and speakers of one set of scores."""
     calibration = found["calibration"]
-    error = {"value": calibration["ece"], "interval": calibration["ece_interval"]}
     rows = [[words, html.spread(found[name])] for name, words in WORDS.items()]
     rows += [
-        ["expected calibration error", html.spread(error)],
+        ["expected calibration error", f"{calibration['ece']:.3f}"],
         ["… of a perfectly calibrated model, by chance", _luck(calibration["ece_by_chance"])],
         ["Brier score", f"{calibration['brier']:.3f}"],
         ["log loss (nats)", f"{calibration['log_loss']:.3f}"],
@@ -32,9 +31,8 @@ def score_tables(found: dict[str, Any]) -> Iterator[str]:
     yield html.table(f"{found['rows']} rows, drawn by {found['drawn_by']}", ["", "value"], rows)
     yield _classes(found["classes"])
     yield html.confusion(found["confusion"]["emotions"], found["confusion"]["counts"])
-    if plots.available():
-        drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
-        yield f'<div class="plots">{"".join(drawn)}</div>'
+    drawn = plots.reliability(calibration), plots.abstaining(found["abstaining"])
+    yield f'<div class="plots">{"".join(drawn)}</div>'
     yield from _abstaining(found["abstaining"])
     yield from _groups(found)
 
@@ -49,9 +47,10 @@ def _classes(classes: dict[str, dict[str, Any]]) -> str:
             emotion,
             one["rows"],
             one["guessed"],
-            f"{one['precision']:.3f}",
-            html.spread({"value": one["recall"], "interval": one["recall_interval"]}),
-            f"{one['f1']:.3f}",
+            *(
+                html.spread({"value": one[name], "interval": one[f"{name}_interval"]})
+                for name in ("precision", "recall", "f1")
+            ),
         ]
         for emotion, one in classes.items()
     ]
@@ -68,22 +67,25 @@ def _abstaining(curve: list[dict[str, float]]) -> Iterator[str]:
 
 
 def _groups(found: dict[str, Any]) -> Iterator[str]:
-    if found["groups"]:
-        rows = [
-            [name, one["rows"], one["speakers"], one["drawn_by"]]
-            + [
-                html.spread({"value": one[measure], "interval": one["intervals"][measure]})
-                for measure in MEASURES
-            ]
-            for name, one in found["groups"].items()
-        ]
-        yield html.table("By group", ["", "rows", "speakers", "drawn by", *WORDS.values()], rows)
+    if groups := found["groups"]:
+        yield _of_people("By group", groups)
     if speakers := found["speakers"]:
         shown = sorted(speakers.items(), key=lambda pair: -pair[1]["rows"])[:_SPEAKERS_SHOWN]
-        rows = [[n, one["rows"], *(f"{one[m]:.3f}" for m in MEASURES)] for n, one in shown]
         caption = f"By speaker ({len(shown)} of {len(speakers)}, those with most rows)"
-        made = html.table(caption, ["", "rows", *WORDS.values()], rows)
+        made = _of_people(caption, dict(shown))
         yield f"<details><summary>By speaker</summary>{made}</details>"
+
+
+def _of_people(caption: str, found: dict[str, dict[str, Any]]) -> str:
+    rows = [
+        [name, one["rows"], one["speakers"], one["drawn_by"]]
+        + [
+            html.spread({"value": one[measure], "interval": one["intervals"][measure]})
+            for measure in MEASURES
+        ]
+        for name, one in found.items()
+    ]
+    return html.table(caption, ["", "rows", "speakers", "drawn by", *WORDS.values()], rows)
 
 
 def paired_table(caption: str, one: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evaluation.answers import Answer, Answers, stored
-from evaluation.items import Dataset, Item, parts
+from evaluation.errors import EvaluationError
+from evaluation.items import Dataset, Item, Part, parts
 from evaluation.page import render
 from evaluation.report import report
 from export.manifest import Branch
@@ -50,7 +51,7 @@ def evaluate(
         EvaluationError: data, models and folders do not fit together.
     """
     scored = parts(data, dev, test)
-    other = stored(against) if against else None
+    other = _other(against, scored[-1]) if against else None
     items = [item for part in scored for item in part.items]
     answers = collect(items, models, folder)
     Console(stderr=True).print("scoring ...")
@@ -58,6 +59,17 @@ def evaluate(
     (folder / JSON_NAME).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     (folder / PAGE_NAME).write_text(render(made), encoding="utf-8")
     return made
+
+
+def _other(folder: Path, part: Part) -> Answers:
+    """Return the answers to compare with; EvaluationError where they are to nothing in `part`."""
+    other = stored(folder)
+    if not any(other.of(item) for item in part.items):
+        raise EvaluationError(
+            f"{folder} has no answer to any item of {part.name}: it is of other data, or of an "
+            "older release, which knew items by their paths; evaluate that version again"
+        )
+    return other
 
 
 def collect(items: Sequence[Item], models: Models, folder: Path) -> Answers:

@@ -19,6 +19,7 @@ from evaluation.metrics import (
     recalls,
 )
 
+_OF_CLASS = {"precision": precisions, "recall": recalls, "f1": f1s}
 _LEAST_SPEAKERS = 5  # of a group: two or three drawn again and again would look too certain
 
 
@@ -41,7 +42,7 @@ def scores(items: list[Item], probabilities: Floats) -> dict[str, Any]:
         "confusion": {"emotions": list(EMOTIONS), "counts": counts.astype(int).tolist()},
         "speakers": _by(items, truth, guess, "speaker"),
         "groups": _by(items, truth, guess, "group"),
-        "calibration": calibration(truth, probabilities, units),
+        "calibration": calibration(truth, probabilities),
         "abstaining": abstaining(truth, probabilities),
     }
 
@@ -59,21 +60,14 @@ def units_of(items: Sequence[Item], least_speakers: int = 2) -> Ints:
 
 
 def _by_class(counts: Floats, drawn: Floats) -> dict[str, dict[str, Any]]:
-    rows, guessed = counts.sum(axis=1), counts.sum(axis=0)
-    of_draws = recalls(drawn)
-    found = EMOTIONS, rows, guessed, precisions(counts), recalls(counts), f1s(counts)
-    return {
-        emotion: {
-            "rows": int(n),
-            "guessed": int(m),
-            "precision": float(precision),
-            "recall": float(recall),
-            "recall_interval": interval(of_draws[:, EMOTIONS.index(emotion)]),
-            "f1": float(f1),
-        }
-        for emotion, n, m, precision, recall, f1 in zip(*found, strict=True)
-        if n
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for place, emotion in enumerate(EMOTIONS):
+        if rows := int(counts[place].sum()):
+            found[emotion] = {"rows": rows, "guessed": int(counts[:, place].sum())}
+            for name, measure in _OF_CLASS.items():
+                found[emotion][name] = float(measure(counts)[place])
+                found[emotion][f"{name}_interval"] = interval(measure(drawn)[:, place])
+    return found
 
 
 def _by(items: list[Item], truth: Ints, guess: Ints, name: str) -> dict[str, dict[str, Any]]:
@@ -85,11 +79,12 @@ def _by(items: list[Item], truth: Ints, guess: Ints, name: str) -> dict[str, dic
         chosen = [item for item, inside in zip(items, of_it, strict=True) if inside]
         units = units_of(chosen, _LEAST_SPEAKERS)
         by_unit = confusion_by_unit(truth[of_it], guess[of_it], units)
-        counts = by_unit.sum(axis=0)
-        found[value] = {"rows": len(chosen)} | {n: float(m(counts)) for n, m in MEASURES.items()}
-        if name == "group":
-            drawn = draws(by_unit)
-            found[value]["speakers"] = len({item.speaker for item in chosen if item.speaker})
-            found[value]["drawn_by"] = "speaker" if len(by_unit) < len(chosen) else "row"
-            found[value]["intervals"] = {n: interval(m(drawn)) for n, m in MEASURES.items()}
+        drawn = draws(by_unit)
+        found[value] = {
+            "rows": len(chosen),
+            "speakers": len({item.speaker for item in chosen if item.speaker}),
+            "drawn_by": "speaker" if len(by_unit) < len(chosen) else "row",
+            **{n: float(measure(by_unit.sum(axis=0))) for n, measure in MEASURES.items()},
+            "intervals": {n: interval(measure(drawn)) for n, measure in MEASURES.items()},
+        }
     return found

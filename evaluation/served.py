@@ -31,22 +31,31 @@ class Served:
     def __init__(self, url: str, in_flight: int) -> None:
         self._url = url
         self._in_flight = in_flight
+        self._described: dict[str, dict[str, Any]] = {}
 
     def models(self, branches: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what Triton says of the weights of each branch.
 
         Raises:
-            EvaluationError: it does not answer.
+            EvaluationError: it does not answer, or serves other models than ours.
         """
-        return asyncio.run(self._guarded(lambda client: _described(client, branches)))
+        self._described = asyncio.run(self._guarded(lambda client: _described(client, branches)))
+        return self._described
 
     def ask(self, items: Sequence[Item], keep: Keep) -> None:
         """Ask for every item, and hand each answer over as it comes.
 
         Raises:
-            EvaluationError: Triton went away; what was answered has been handed over.
+            EvaluationError: Triton went away, or served other versions in the end; what was
+                answered has been handed over.
         """
         asyncio.run(self._guarded(lambda client: self._ask(client, items, keep)))
+        before = self._described
+        if self.models(list(before)) != before:
+            raise EvaluationError(
+                f"Triton at {self._url} began to serve other versions meanwhile: there are "
+                "answers of both now. Remove the --out folder and run it again"
+            )
 
     async def _guarded(self, work: Callable[[Any], Any]) -> Any:
         client = InferenceServerClient(self._url, channel_args=_OPTIONS)
@@ -112,6 +121,14 @@ def _vector(result: InferResult, output: str) -> list[float]:
 async def _described(client: Any, branches: Sequence[str]) -> dict[str, dict[str, Any]]:
     found = {}
     for branch in branches:
-        answer = await client.get_model_config(f"emotion_{branch}", client_timeout=_TIMEOUT_S)
-        found[branch] = json.loads(answer.config.parameters[branch].string_value)
+        name = f"emotion_{branch}"
+        answer = await client.get_model_config(name, client_timeout=_TIMEOUT_S)
+        said = answer.config.parameters[branch].string_value
+        try:
+            found[branch] = json.loads(said)
+        except json.JSONDecodeError:
+            raise EvaluationError(
+                f"{name} does not say whose weights it has, so it is none of `neurosense serve`'s: "
+                "name its Triton with --url, or use --onnx"
+            ) from None
     return found

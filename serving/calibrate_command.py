@@ -9,7 +9,6 @@ from rich.console import Console
 
 from evaluation.errors import EvaluationError
 from evaluation.layouts import Layout, read
-from export import manifest as manifests
 from export.calibrated import calibrate_starter, check_tools, publish_calibrated
 from export.manifest import Branch
 from export.starter import publish_starter
@@ -83,7 +82,7 @@ def _fit(
 ) -> dict[str, Any] | None:
     """Say what fits the version best; return what its manifest is to hold, None on a dry run."""
     from evaluation.calibrate import fitted
-    from evaluation.onnx_files import OnnxFiles, version_folder
+    from evaluation.onnx_files import OnnxFiles
 
     found = fitted(read(data, layout), branch, OnnxFiles(repository, {branch: version}), *splits)
     _console.print(f"{branch} version {version}: {found.summary}", markup=False)
@@ -91,7 +90,6 @@ def _fit(
         _console.print("Judged by the rows it was fitted on: expect less on others.")
     if dry_run:
         return None
-    if not found.helps:
-        raise EvaluationError("that makes the truth no likelier: nothing was published")
-    manifest = manifests.read(version_folder(repository, branch, version))
-    return found.record(manifest.temperature)
+    if found.harms:
+        raise EvaluationError("that makes the truth less likely: nothing was published")
+    return found.record()

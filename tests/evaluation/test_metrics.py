@@ -74,7 +74,7 @@ def probabilities(seed: int = 0, rows: int = 900) -> tuple[metrics.Ints, metrics
 
 def test_calibration_is_scikit_learns() -> None:
     truth, vectors = probabilities()
-    found = calibration.calibration(truth, vectors, np.arange(len(truth)))
+    found = calibration.calibration(truth, vectors)
     assert found["log_loss"] == pytest.approx(reference.log_loss(truth, vectors))
     one_against_rest = [
         reference.brier_score_loss((truth == c).astype(int), vectors[:, c]) for c in range(CLASSES)

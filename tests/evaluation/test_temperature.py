@@ -133,7 +133,12 @@ def test_the_command_calibrates_on_dev_and_judges_on_test(tmp_path: Path) -> Non
     assert kept is not None
     assert kept["temperature"] > 1.2  # it was sure, and often wrong
     assert kept["log_loss_after"] < kept["log_loss_before"]
-    assert "version 2: temperature 1.000" in printed("--dry-run")  # nothing is left to fit
+    assert f"version 2: temperature {kept['temperature']:.3f} (now " in printed("--dry-run")
+    assert "published as text version 3" in printed()  # the same fit again, not one on top
+    again = manifests.read(tmp_path / "models/text_classifier/3").calibration
+    assert again is not None
+    for name in ("temperature", "ece_before", "ece_after", "log_loss_before", "log_loss_after"):
+        assert again[name] == pytest.approx(kept[name], abs=1e-3), name
 
 
 def test_a_starter_is_calibrated_in_place(tmp_path: Path) -> None:
