@@ -26,6 +26,10 @@ logger = logging.getLogger("neurosense.api")
 LogState = Literal["ok", "degraded", "full"]
 
 _RETRY_S = 1.0
+_FIRST_MIGRATION_S = 60.0
+_MIGRATION_S = 3600.0
+"""An index over a long log takes its time. The start does not wait for it; rows go to the spool."""
+
 _UPKEEP_S = 6 * 3600.0
 _UPKEEP_AGAIN_S = 60.0
 _PATIENCE_S = 10.0
@@ -64,7 +68,7 @@ class PredictionLog:
         await asyncio.to_thread(self.spool.open)
         await self.database.open()
         try:
-            await self._prepare()
+            await self._prepare(_FIRST_MIGRATION_S)
         except DatabaseError as error:
             self._spool_because(f"DATABASE_URL cannot be used: {error}")
         except MigrationError as error:
@@ -153,14 +157,14 @@ class PredictionLog:
         while True:
             await asyncio.sleep(_RETRY_S)
             try:
-                await self._prepare()
+                await self._prepare(_MIGRATION_S)
             except Exception as error:  # noqa: BLE001
                 self._spool_because(reason(error))
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, migration_s: float) -> None:
         """Have a database that is up to date and holds what was spooled."""
         if self._trouble:
-            await self._recovery.migrate()
+            await self._recovery.migrate(migration_s)
         # Before rows go straight to it again: it may answer, and still not take any.
         await self._recovery.drain()
         self._trouble = None

@@ -10,9 +10,6 @@ from api.spool import Spool
 
 logger = logging.getLogger("neurosense.api")
 
-_MIGRATION_S = 600.0
-"""An index over a long log takes its time; rows go to the spool meanwhile."""
-
 
 class Recovery:
     """One per log."""
@@ -23,9 +20,9 @@ class Recovery:
         self._keep_months = keep_months
         self._group = LARGEST_GROUP
 
-    async def migrate(self) -> None:
+    async def migrate(self, timeout_s: float) -> None:
         """Bring the tables up to date; DatabaseError, or MigrationError if this role may not."""
-        for name in await self._database.migrate(_MIGRATION_S):
+        for name in await self._database.migrate(timeout_s):
             logger.info("migration run: %s", name)
 
     async def drain(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from api.keys import create
 from tests.api.collector import collecting
@@ -71,8 +72,9 @@ def talk(client: httpx.Client, key: str) -> None:
     headers = {**HEADERS, "Authorization": f"Bearer {key}"}
     sound = pcm(np.concatenate([speech(0), np.zeros(16_000, np.float32)]))
     for last in ('{"type": "end"}', json.dumps({"type": MARK, "speaker": MARK})):
-        query = f"?text_wait_s=0&q={MARK}"
-        with open_stream(client.base_url, query, additional_headers=headers) as stream:
+        with pytest.raises(InvalidStatus, match="422"):
+            open_stream(client.base_url, f"?q={MARK}", additional_headers=headers)
+        with open_stream(client.base_url, additional_headers=headers) as stream:
             said = {"type": "text", "start": 0, "end": 3, "text": MARK}
             stream.send(json.dumps(said))
             for piece in seconds(sound, 0.5):
