@@ -36,17 +36,17 @@ _SENTENCES = [
     "The soup was cold and smelled of old fish.",
     "Thank you, that was the kindest thing all year.",
 ]
-# Each answer some times more, within the hour before: few at first, most after three quarters.
+# In each answer's place some like it within the hour before, most of them in its middle.
 _AN_HOUR = """
+    WITH answers AS (DELETE FROM emotion_logs RETURNING *)
     INSERT INTO emotion_logs
     SELECT (copy).* FROM (
-        SELECT jsonb_populate_record(answer, jsonb_build_object(
+        SELECT jsonb_populate_record(null::emotion_logs, to_jsonb(answer) || jsonb_build_object(
             'id', gen_random_uuid(),
-            'created_at', now() - interval '1 hour' * (0.25 + 0.75 * random() ^ 1.5 - 0.25
-                          * (random() ^ 3)),
+            'created_at', now() - interval '1 hour' * (random() + random()) / 2,
             'latency_ms', answer.latency_ms * (0.7 + 0.4 * random() + 1.5 * random() ^ 16)
         )) AS copy
-        FROM emotion_logs AS answer, generate_series(1, 12)
+        FROM answers AS answer, generate_series(1, 12)
     ) AS copies
 """
 
@@ -153,7 +153,7 @@ def main() -> None:
             ask_variously(f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}")
             spread_over_an_hour((state / "database_url").read_text().strip())
             with opened(chromium, f"http://127.0.0.1:{environment['NEUROSENSE_UI_PORT']}") as page:
-                for show in (show_try, show_timeline, show_monitor):
+                for show in (show_try, show_monitor, show_timeline):
                     take(page, show)
         finally:
             stop_serve(process)
