@@ -53,8 +53,8 @@ def test_renders_own_schema_takes_them(tmp_path: Path) -> None:
         published = httpx.get(_SCHEMA_URL, timeout=5, follow_redirects=True).raise_for_status()
     except httpx.HTTPError as error:
         pytest.skip(
-            f"RENDER'S OWN SCHEMA WAS NOT ASKED: {_SCHEMA_URL} cannot be reached ({error}). Checked "
-            "instead: fields and plans, by lists in the test, and all that the files refer to"
+            f"RENDER'S OWN SCHEMA WAS NOT ASKED: {_SCHEMA_URL} cannot be reached ({error}). "
+            "Checked instead: fields and plans, by lists in the test, and what the files refer to"
         )
     schema, wrong = tmp_path / "schema.json", tmp_path / "wrong.yaml"
     schema.write_text(published.text)

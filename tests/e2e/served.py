@@ -111,9 +111,9 @@ class Served:
             line.split() for line in listed.stdout.splitlines() if "python_backend_stub" in line
         ]
         return {
-            int(pid): "/".join(path.split("/")[-3:-1])
-            for pid, _, path, *_ in stubs
-            if self._is_mine(path)
+            int(words[0]): "/".join(words[2].split("/")[-3:-1])
+            for words in stubs
+            if len(words) > 2 and self._is_mine(words[2])  # one that is starting has no arguments
         }
 
     def triton_bytes(self) -> int:

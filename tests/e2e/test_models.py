@@ -288,6 +288,7 @@ def test_what_was_promoted_is_served_by_the_next_start(served: Served) -> None:
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(start_serve, served.environment, served.log)
         while not served.log.exists() or "Starting Triton" not in served.log.read_text():
+            assert not started.done(), started.result()
             time.sleep(0.05)
         # Triton reads the folder now: nobody may change what it serves.
         assert "or a start" in served.models("rollback", "audio", fails=True)
