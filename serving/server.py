@@ -82,7 +82,7 @@ class Server(ABC):
 class Program(Server):
     """A program of this project that answers over HTTP."""
 
-    start_timeout_s = 60.0
+    start_timeout_s = 120.0  # tables may be brought up to date first, for a minute
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -150,6 +151,10 @@ def test_the_address_of_the_database_stays(running: Running) -> None:
         assert connection.execute("SELECT count(*) FROM emotion_logs").fetchone() is not None
 
 
+def is_back_again(running: Running, times: int) -> bool:
+    return running.said("triton is back after") > times
+
+
 def psycopg_answers(url: str) -> bool:
     try:
         psycopg.connect(url, connect_timeout=2).close()
@@ -189,7 +194,7 @@ def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
             if any("/models/audio_classifier/" in word for word in child.cmdline())
         ]
         step.kill()
-        wait_for(lambda backs=backs: running.said("triton is back after") > backs)
+        wait_for(partial(is_back_again, running, backs))
     assert running.said("NOT SERVED ANY MORE, what needs it is answered without: audio.") == 1
     wait_for(running.answers)
     answer = httpx.post(

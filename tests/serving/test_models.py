@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from export import manifest as manifests
 from export.errors import ExportError
-from export.manifest import Precision
+from export.manifest import Branch, Manifest, Precision
 from export.publish import MODELS, find, staged
 from export.starter import publish_starter
 from export.versions import delete, intact, next_version
@@ -118,7 +118,7 @@ def test_an_ensembles_number_means_the_same_weights_in_every_repository(
     repository: Repository, template: Path, tmp_path: Path
 ) -> None:
     """Or an API in front of two images, each with weights of its own, would take them for one."""
-    ours = {"text": intact(template, "text", 1), "audio": intact(template, "audio", 1)}
+    ours: dict[Branch, Manifest] = {branch: intact(template, branch, 1) for branch in MODELS}
     theirs = ours | {"text": dataclasses.replace(ours["text"], revision="of another image")}
     for folder, manifests_ in ((tmp_path / "same", ours), (tmp_path / "other", theirs)):
         render(folder, manifests_, Settings())
