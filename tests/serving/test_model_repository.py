@@ -8,9 +8,11 @@ import pytest
 
 from ensemble.labels import EMOTIONS
 from serving.repository import SOURCE, read_config
+from serving.steps import models_without
 
 MODELS = sorted(path.parent.name for path in SOURCE.glob("*/config.pbtxt"))
 ENSEMBLES = [name for name in MODELS if name.startswith("emotion_")]
+STEPS = [name for name in MODELS if name not in ENSEMBLES]
 TYPE_FP32 = 11
 KIND_AUTO = 0
 
@@ -108,11 +110,20 @@ def test_a_classifier_is_told_the_row_widths_of_its_ragged_input(model: str) -> 
     assert config(model).HasField("dynamic_batching")
 
 
-@pytest.mark.parametrize("model", ["text_classifier", "audio_classifier"])
+@pytest.mark.parametrize("model", STEPS)
 def test_no_queue_is_endless(model: str) -> None:
     policy = config(model).dynamic_batching.default_queue_policy
     assert 0 < policy.max_queue_size < 1000
     assert policy.default_timeout_microseconds > 0
+
+
+def test_without_a_branch_what_needs_none_of_its_steps_is_left() -> None:
+    assert models_without(SOURCE, "audio") == [
+        "emotion_text", "fusion", "text_classifier", "text_tokenizer"
+    ]  # fmt: skip
+    assert models_without(SOURCE, "text") == [
+        "audio_classifier", "audio_decoder", "emotion_audio", "fusion"
+    ]  # fmt: skip
 
 
 def test_a_shim_computes_nothing_itself() -> None:
