@@ -3,6 +3,7 @@
 Triton 2.51 is older than several security fixes, so this one listens on loopback only.
 """
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ _HOST = "127.0.0.1"
 _BRANCHES = ("emotion_text", "emotion_audio")
 # The models take every core. The API goes first: it needs little, to answer, log or refuse at once.
 _NICE = 5
+_INDEX_TRIES = 3
+_INDEX_TIMEOUT_S = 30.0
 
 
 class Triton(Server):
@@ -120,18 +123,27 @@ class Triton(Server):
 
     def failed_models(self) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""
-        index = httpx.post(
-            f"http://{self.http_url}/v2/repository/index",
-            headers=control.headers(self.control_key),
-            timeout=PROBE_TIMEOUT_S,
-            trust_env=False,
-        )
-        loaded = {one["name"] for one in index.json() if one.get("state") == "READY"}
+        index = self._index()
+        loaded = {one["name"] for one in index if one.get("state") == "READY"}
         return {
             one["name"]: (one.get("reason") or "a model that it needs is not").splitlines()[0]
-            for one in index.json()
+            for one in index
             if one["name"] not in loaded
         }
+
+    def _index(self) -> list[dict[str, str]]:
+        """Ask again where nothing comes, as Triton 2.51 once did on a busy machine."""
+        for _ in range(_INDEX_TRIES):
+            with contextlib.suppress(httpx.HTTPError, ValueError):
+                answer = httpx.post(
+                    f"http://{self.http_url}/v2/repository/index",
+                    headers=control.headers(self.control_key),
+                    timeout=_INDEX_TIMEOUT_S,
+                    trust_env=False,
+                )
+                index: list[dict[str, str]] = answer.raise_for_status().json()
+                return index
+        raise ServingError("triton does not say which models it serves: its log may tell why")
 
     def alive(self) -> bool:
         """Whether the server answers at all."""
