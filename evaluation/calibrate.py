@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from evaluation.answers import Answers
+from evaluation.asking import Models, collect
 from evaluation.calibration import by_chance, ece, log_loss
 from evaluation.coverage import covered_rows
 from evaluation.errors import EvaluationError
 from evaluation.items import Dataset, Part, emotion_index, parts
 from evaluation.metrics import Floats, Ints
 from evaluation.report import answered
-from evaluation.run import Models, collect
 from evaluation.temperature import cooled, fit
 from export.manifest import Branch
 

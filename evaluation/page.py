@@ -6,9 +6,10 @@ from typing import Any
 
 from evaluation import html, plots
 from evaluation.metrics import MEASURES
-from evaluation.page_scores import WORDS, paired_table, score_tables
+from evaluation.page_scores import WORDS, changed_table, paired_table, score_tables
 from evaluation.sweep import CHOSEN_BY
 
+_CHANGED = {"text": "sentences", "audio": "recordings"}
 _OF_MODEL = ("name", "version", "weights", "revision", "precision")
 
 
@@ -27,6 +28,13 @@ def _sections(made: dict[str, Any]) -> Iterator[str]:
         yield f"<details><summary>All of {escape(name)}</summary>{''.join(_part(part))}</details>"
     if chosen := made.get("fusion_chosen_on_dev"):
         yield from _chosen(chosen)
+    for branch, told in made.get("dialogues", {}).items():
+        yield "<h2>Dialogues: what the turns before tell</h2>"
+        caption = f"{branch}: decay {told['decay']:g} (best on dev), less without"
+        yield paired_table(caption, told["test"])
+    for branch, found in made.get("changed", {}).items():
+        yield f"<h2>Changed {_CHANGED[branch]}</h2>"
+        yield changed_table(found)
     if compared := made.get("compared_with"):
         yield from _compared(compared)
 

@@ -88,6 +88,23 @@ def _of_people(caption: str, found: dict[str, dict[str, Any]]) -> str:
     return html.table(caption, ["", "rows", "speakers", "drawn by", *WORDS.values()], rows)
 
 
+def changed_table(found: dict[str, dict[str, float]]) -> str:
+    """Return the scores by change, and what each costs, as a table."""
+    shown = [name for name in MEASURES if name in next(iter(found.values()))]
+    first = next(iter(found.values()))["unweighted_recall"]
+    rows = [
+        [
+            name,
+            int(one["rows"]),
+            *(f"{one[measure]:.3f}" for measure in shown),
+            f"{one['unweighted_recall'] - first:+.3f}",
+        ]
+        for name, one in found.items()
+    ]
+    head = ["", "rows", *(WORDS[name] for name in shown), "UAR less unchanged"]
+    return html.table("Every row changed in one way at a time", head, rows)
+
+
 def paired_table(caption: str, one: dict[str, Any]) -> str:
     """Return the paired tests of two sets of answers as a table."""
     found = one.get("against_default", one)

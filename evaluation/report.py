@@ -10,6 +10,8 @@ from ensemble.fusion import DEFAULT_TEXT_WEIGHT
 from ensemble.labels import EMOTIONS
 from evaluation.answers import Answers
 from evaluation.coverage import ceiling, covered_rows
+from evaluation.dialogues import Turns
+from evaluation.dialogues import chosen as in_dialogues
 from evaluation.items import Dataset, Item, Part
 from evaluation.metrics import Floats
 from evaluation.scores import scores
@@ -40,6 +42,8 @@ def report(
     if len(parts) == 2 and len(pairs) == 2:
         dev, test = (pairs[part.name] for part in parts)
         made["fusion_chosen_on_dev"] = chosen(dev, test)
+    if len(parts) == 2 and (told := _dialogues(parts, answers)):
+        made["dialogues"] = told
     if other is not None:
         made["compared_with"] = {
             "models": dict(other.models),
@@ -111,6 +115,21 @@ def _pair(items: list[Item], answers: Answers) -> Pair | None:
         for branch in BRANCHES
     ]
     return Pair(both, *vectors, *coverages)
+
+
+def _dialogues(parts: list[Part], answers: Answers) -> dict[str, Any]:
+    """Return what earlier turns tell each branch, on rows whose label it has."""
+    found = {}
+    for branch in BRANCHES:
+        covered = answers.models.get(branch, _NONE)["coverage"]
+        turns = []
+        for part in parts:
+            items, vectors = answered(part.items, answers, branch)
+            rows = covered_rows(items, covered)
+            turns.append(Turns([items[row] for row in rows], vectors[rows]))
+        if told := in_dialogues(*turns):
+            found[branch] = told
+    return found
 
 
 def _served_difference(pair: Pair, answers: Answers) -> float | None:

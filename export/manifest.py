@@ -28,8 +28,9 @@ class Manifest:
 
     `parity` compares the float32 graph with the checkpoint, `gate` a lower precision with
     float32; `requested` is what the precision was chosen by. A starter as shipped has `gates`
-    instead, those of each precision that passed. `calibration` holds the temperature
-    that the graph applies and what it was fitted on, None where that is 1.
+    instead, those of each precision that was tried: of one that failed, `files` has no graph.
+    `calibration` holds the temperature that the graph applies and what it was fitted on, None
+    where none was fitted.
 
     `files` maps `<model>/<file>` to its SHA-256. `version` is the number that Triton knows
     it by, None while it is not published (a starter as shipped).
@@ -43,7 +44,7 @@ class Manifest:
     coverage: list[str]
     precision: str
     opset: int
-    parity: dict[str, float]
+    parity: dict[str, int | float]
     files: dict[str, str]
     max_tokens: int | None = None
     pad_id: int | None = None

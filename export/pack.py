@@ -59,7 +59,7 @@ def pack(
         gates = _others(prepared, work, progress)
         for precision, graph in GRAPHS.items():
             (folder / graph).unlink(missing_ok=True)
-            if precision in ("fp32", *gates):
+            if precision == "fp32" or gates[precision].passed:
                 shutil.copyfile(work / graph, folder / graph)
     calibration = _fitted_for(folder)
     _describe(prepared, result, gates, folder)
@@ -69,7 +69,7 @@ def pack(
 
 
 def _others(prepared: Prepared, work: Path, progress: Progress) -> dict[str, Gate]:
-    """Write the graphs of lower precision, and return the gates of those that passed."""
+    """Write the graphs of lower precision, and return the gate of each, passed or not."""
     inputs = prepared.real_inputs
     write_int8(prepared, work / "model.onnx")
     _share(work / "model.onnx", work / GRAPHS["int8"])
@@ -79,7 +79,7 @@ def _others(prepared: Prepared, work: Path, progress: Progress) -> dict[str, Gat
     for precision, gate in gates.items():
         left_out = "" if gate.passed else ", so it is left out"
         progress(f"{precision}: {gate.summary}{left_out}")
-    return {precision: gate for precision, gate in gates.items() if gate.passed}
+    return gates
 
 
 def _share(model: Path, packed: Path) -> None:

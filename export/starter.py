@@ -20,7 +20,7 @@ from export.publish import find, staged
 STARTERS = Path(__file__).parent / "starters"
 GRAPH = "graph.onnx"
 GRAPHS = {"fp32": GRAPH, "int8": "graph.int8.onnx", "fp16": "graph.fp16.onnx"}
-"""By precision; the lower ones are there if they passed their gates, which the manifest has."""
+"""By precision; the lower ones are there if they passed the gates that the manifest has."""
 
 WEIGHTS = "model.safetensors"
 FILES: dict[Branch, tuple[str, ...]] = {
@@ -72,15 +72,19 @@ def publish_starter(
 
 def _in_precision(manifest: Manifest, precision: Precision) -> tuple[Manifest, str]:
     """Return the manifest of the graph to publish, and its file."""
-    gates = manifest.gates or {}
-    best = "int8" if "int8" in gates else "fp32"
+    passed = [name for name, graph in GRAPHS.items() if graph in manifest.files]
+    best = "int8" if "int8" in passed else "fp32"
     chosen = best if precision == "auto" else precision
-    if chosen != "fp32" and chosen not in gates:
+    if chosen not in passed:
         raise ExportError(
             f"{manifest.name} has not passed the gate of {chosen}: choose auto or fp32"
         )
     manifest = dataclasses.replace(
-        manifest, precision=chosen, gate=gates.get(chosen), gates=None, requested=precision
+        manifest,
+        precision=chosen,
+        gate=(manifest.gates or {}).get(chosen),
+        gates=None,
+        requested=precision,
     )
     return manifest, GRAPHS[chosen]
 

@@ -40,6 +40,10 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(help="--out of another evaluation of the same data, to compare")
     ] = None,
+    changed: Annotated[
+        bool,
+        typer.Option("--changed", help="also noisy, compressed, misspelt …: up to 9 times as long"),
+    ] = False,
 ) -> None:
     """Measure on labelled data how right the models are.
 
@@ -56,23 +60,27 @@ def evaluate(
 
     - `neurosense evaluate ./IEMOCAP --layout iemocap --dev session4 --test session1`
 
+    - `neurosense evaluate calls.csv --changed`
+
     - `neurosense evaluate calls.csv --onnx --text-version 2 --out v2 --against calls`
     """
     # Loaded only here: the other commands start without it.
-    from evaluation import run
+    from evaluation import asking, run
     from evaluation.layouts import read
     from evaluation.onnx_files import OnnxFiles
     from evaluation.served import Served
     from evaluation.summary import lines
 
     settings = Settings.load()
-    models: run.Models = Served(url or f"127.0.0.1:{settings.triton_grpc_port}", in_flight)
+    models: asking.Models = Served(url or f"127.0.0.1:{settings.triton_grpc_port}", in_flight)
     if onnx:
         wanted: dict[Branch, int | None] = {"text": text_version, "audio": audio_version}
         models = OnnxFiles(repository or settings.repository, wanted)
     elif repository or text_version or audio_version:
         raise typer.BadParameter("--repository and versions belong to --onnx")
-    made = run.evaluate(read(data, layout), models, out, dev=dev, test=test, against=against)
+    made = run.evaluate(
+        read(data, layout), models, out, dev=dev, test=test, against=against, changed=changed
+    )
     for line in lines(made):
         _console.print(line, markup=False)
     page, data_file = out / run.PAGE_NAME, out / run.JSON_NAME

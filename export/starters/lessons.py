@@ -34,20 +34,35 @@ def record(
     model.eval()
     recorded = []
     for number, clip in enumerate(clips):
-        played = [faster(clip.samples, rng) for _ in range(takes)]
-        clean = [speech.normalize(one) for one in (clip.samples, *played)]
-        given = [clean[0], *(disturb(one[None], rng)[0] for one in clean[1:])]
-        recorded.append([_take(model, teacher, *pair) for pair in zip(given, clean, strict=True)])
+        pairs = _played(clip, takes, rng)
+        recorded.append([_take(model, teacher, *pair) for pair in pairs])
         if number % 100 == 99:
             log.info("record %d/%d", number + 1, len(clips))
     return recorded
 
 
+def heard(model: Any, clip: speech.Clip, takes: int, rng: np.random.Generator) -> list[Any]:
+    """What the convolutions make of the same takes of one clip; no teacher is asked."""
+    return [_hear(model, given).half() for given, _ in _played(clip, takes, rng)]
+
+
+def _played(clip: speech.Clip, takes: int, rng: np.random.Generator) -> list[tuple[Any, Any]]:
+    """Each take as it is heard and as it was before it was disturbed, both normalised."""
+    played = [faster(clip.samples, rng) for _ in range(takes)]
+    clean = [speech.normalize(one) for one in (clip.samples, *played)]
+    given = [clean[0], *(disturb(one[None], rng)[0] for one in clean[1:])]
+    return list(zip(given, clean, strict=True))
+
+
 def _take(model: Any, teacher: Any, given: Any, clean: Any) -> Take:
+    made = _hear(model, given)
+    states = at_our_frames(moonshine.states(teacher, clean, network.TAUGHT), len(made))
+    return Take(made.half(), states.half())
+
+
+def _hear(model: Any, given: Any) -> Any:
     with torch.no_grad():
-        heard = network.hear(model, given[None])[0]
-    states = at_our_frames(moonshine.states(teacher, clean, network.TAUGHT), len(heard))
-    return Take(heard.half(), states.half())
+        return network.hear(model, given[None])[0]
 
 
 def at_our_frames(states: Any, frames: int) -> Any:

@@ -1,7 +1,8 @@
 """Each change does to its input what its name says, and a starter is scored on all of them."""
 
+import json
+import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from evaluation import changed_speech, changed_text
 from evaluation.changed_speech import Samples
 from export.real_inputs import RECORDINGS
 from export.starter import publish_starter
+from tests.conftest import NEUROSENSE
 
 
 @pytest.fixture(scope="module")
@@ -122,24 +124,18 @@ def test_negations_are_found(text: str, negated: bool) -> None:
     assert bool(changed_text.NEGATION.search(text)) == negated
 
 
-def run_it(*options: str | Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "evaluation.robustness", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_command_scores_a_starter_on_every_change(tmp_path: Path) -> None:
+def test_a_starter_is_scored_on_every_change(tmp_path: Path) -> None:
     publish_starter("audio", tmp_path / "models")
     rows = [f"{file},{e}\n" for file, e in zip(RECORDINGS, ("joy", "anger"), strict=False)]
     (tmp_path / "rows.csv").write_text("audio,label\n" + "".join(rows))
-    options: list[str | Path] = [tmp_path / "rows.csv", "--repository", tmp_path / "models"]
-    done = run_it(*options)
+    options = ["--onnx", "--repository", tmp_path / "models", "--out", tmp_path / "out"]
+    command = [NEUROSENSE, "evaluate", tmp_path / "rows.csv", "--changed", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    table = done.stdout.splitlines()[2:]
-    names = [line.split("|")[1].strip() for line in table]
-    assert names == ["unchanged", *changed_speech.CHANGES]
-    assert table[0].endswith("| +0.000 |")
-    done = run_it(*options, "--branch", "text")
-    assert done.returncode == 1
-    assert done.stderr == (
-        "evaluation.robustness: nothing in the data has text: choose another --branch\n"
-    )
+    changed = json.loads((tmp_path / "out" / "report.json").read_text())["changed"]
+    assert set(changed) == {"audio"}
+    assert list(changed["audio"]) == ["unchanged", *changed_speech.CHANGES]
+    assert {one["rows"] for one in changed["audio"].values()} == {2}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Changed recordings" in page
+    assert re.search(r"<td>unchanged</td><td>2</td>.*<td>\+0.000</td>", page)

@@ -12,9 +12,10 @@ import pytest
 
 from ensemble.labels import EMOTIONS
 from evaluation.answers import FILE_NAME, Answer, stored
+from evaluation.asking import collect
 from evaluation.errors import EvaluationError
 from evaluation.items import Dataset, Item
-from evaluation.run import JSON_NAME, PAGE_NAME, collect, evaluate
+from evaluation.run import JSON_NAME, PAGE_NAME, evaluate
 from evaluation.sweep import WEIGHTS
 from export.manifest import Branch
 

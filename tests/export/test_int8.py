@@ -22,7 +22,7 @@ from export.manifest import Branch
 from export.parity import run
 from export.prepared import Prepared, prepare
 from export.real_inputs import clips
-from export.starter import GRAPH, GRAPHS, STARTERS
+from export.starter import GRAPH, GRAPHS, STARTERS, publish_starter
 from tests.export.exported import export, open_graph
 
 
@@ -35,7 +35,8 @@ def starter(branch: Branch) -> Prepared:
 def shipped() -> list[tuple[Branch, str]]:
     """Return each starter's graphs of lower precision."""
     folders: tuple[Branch, ...] = ("text", "audio")
-    return [(branch, p) for branch in folders for p in manifest.read(STARTERS / branch).gates or ()]
+    files = {branch: manifest.read(STARTERS / branch).files for branch in folders}
+    return [(b, p) for b in folders for p in ("int8", "fp16") if GRAPHS[p] in files[b]]
 
 
 @pytest.mark.parametrize(("branch", "precision"), shipped())
@@ -53,6 +54,14 @@ def test_the_shipped_graph_passed_its_gate(branch: Branch, precision: str) -> No
 
 def test_every_starter_has_graphs_of_lower_precision() -> None:
     assert set(shipped()) >= {("text", "int8"), ("text", "fp16"), ("audio", "fp16")}
+
+
+def test_figures_of_a_failed_gate_are_kept() -> None:
+    found = manifest.read(STARTERS / "audio")
+    assert found.gates is not None
+    assert not Gate(**found.gates["int8"]).passed
+    with pytest.raises(ExportError, match="has not passed the gate of int8"):
+        publish_starter("audio", Path("nowhere"), precision="int8")
 
 
 def test_neighbours_change_nothing() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForAudioClassification, AutoModelForSequenceClassification
 
+from ensemble.labels import EMOTIONS
 from export import audio_branch, audio_graph, onnx_file, parity, text_branch, text_graph
 from export import manifest as manifests
 from export.calibrated import calibrate_starter
@@ -150,3 +151,16 @@ def test_publishing_needs_no_torch(tmp_path: Path) -> None:
     assert (text["branch"], audio["branch"]) == ("text", "audio")
     for model in ("text_classifier", "audio_classifier"):
         onnxruntime.InferenceSession(tmp_path / model / "1/model.onnx")
+
+
+@pytest.mark.parametrize("graph", ["graph.onnx", "graph.fp16.onnx"])
+def test_silence_is_neutral(graph: str) -> None:
+    """A muted microphone sends zeros, or noise of its last bit; both are nobody's joy."""
+    session = onnxruntime.InferenceSession(STARTERS / "audio" / graph)
+    random = np.random.default_rng(0)
+    silent = [np.zeros(samples, np.float32) for samples in (4_000, 16_000, 48_000, 160_000)]
+    last_bit = (0.7 * random.standard_normal(16_000)).round().astype(np.float32) / 32768
+    for row in (*silent, last_bit):
+        [answer] = parity.run(session, [row], [len(row)])
+        assert EMOTIONS[answer.argmax()] == "neutral"
+        assert answer.max() > 0.7

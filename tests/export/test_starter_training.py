@@ -1,5 +1,7 @@
 """The steps that the audio starter is trained by, without its teacher's weights."""
 
+from argparse import Namespace
+
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -51,6 +53,30 @@ def test_judgement_is_logistic_regression() -> None:
     np.testing.assert_allclose(
         made.softmax(dim=1), other.predict_proba(standard), atol=2e-3, rtol=0
     )
+
+
+def test_the_last_step_changes_itself_alone_and_knows_silence() -> None:
+    config = MoonshineConfig(
+        hidden_size=moonshine.WIDTH,
+        intermediate_size=moonshine.INNER,
+        encoder_num_hidden_layers=network.TAUGHT,
+        encoder_num_attention_heads=moonshine.HEADS,
+    )
+    torch.manual_seed(0)
+    model = network.build(MoonshineEncoder(config))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    clips = [speech.Clip(torch.randn(9_000), 1, 0, number % 4) for number in range(16)]
+    judge.teach(model, clips, Namespace(seed=0, takes=1, silences=8, penalty=0.003))
+    after = model.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {
+        "projector.weight",
+        "projector.bias",
+        "classifier.weight",
+    }
+    with torch.no_grad():
+        logits = model(speech.normalize(torch.zeros(1, 16_000))).logits[0]
+    assert speech.CLASSES[logits.argmax()] == "neu"
 
 
 def test_disturbed_clips_are_normalised_and_as_long() -> None:
