@@ -25,11 +25,15 @@ from api.settings import Settings
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.mix import mixed_requests
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.http_load import closed_loop
+from benchmarks.http_load import LoadError, closed_loop
 from benchmarks.log_cost import LogCost, measure_log_cost
+from benchmarks.peers.errors import PeerError
 from benchmarks.prepare import BEST, prepare
-from benchmarks.stack import Stack, best_stack
+from benchmarks.stack import best_stack
+from benchmarks.stopping import stop_on_signals
 from benchmarks.tables import markdown
+from export.errors import ExportError
+from serving.errors import ServingError
 
 _RESULTS = Path(__file__).resolve().parent / "results"
 _PREPARED = Path(".neurosense") / "bench"
@@ -38,7 +42,9 @@ _CLIENTS: int = Settings.model_fields["max_concurrent_requests"].default
 _CLIENT_LIMIT_S = 30.0
 _BUSY_S = 30.0
 _WARM_UP_S = 2.0
+_INTERRUPTED = 130
 _COLUMNS = ("promise", "measured", "holds")
+_app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @dataclass(frozen=True)
@@ -80,22 +86,28 @@ class Overload:
         return [(what, figure, "yes" if holds else "no") for what, figure, holds in checks]
 
 
-def measure_overload(stack: Stack, seconds: float, say: Callable[[str], None]) -> Overload:
-    """Measure the capacity, then offer five times as much for `seconds`."""
+def measure_overload(
+    url: str,
+    memory_mb: Callable[[], float],
+    seconds: float,
+    say: Callable[[str], None],
+    busy_s: float = _BUSY_S,
+) -> Overload:
+    """Measure the capacity for `busy_s`, then offer five times as much for `seconds`."""
     requests = mixed_requests()
     say(f"measuring the capacity with {_CLIENTS} clients ...")
-    capacity = closed_loop(stack.api_url, requests, concurrency=_CLIENTS, seconds=_BUSY_S)
+    capacity = closed_loop(url, requests, concurrency=_CLIENTS, seconds=busy_s)
     rate = _TIMES * capacity.per_second
     say(f"{capacity.per_second:.1f} per second; offering {rate:.1f} for {seconds:.0f} s ...")
     memory: list[float] = []
 
     async def run() -> list[Outcome]:
-        flood = Load(stack.api_url, requests, rate, _CLIENT_LIMIT_S)
+        flood = Load(url, requests, rate, _CLIENT_LIMIT_S)
         running = asyncio.create_task(flood.run())
         await asyncio.sleep(_WARM_UP_S)
         for _ in range(5):
             await asyncio.sleep(seconds / 5)
-            memory.append(sum((await asyncio.to_thread(stack.memory_mb)).values()))
+            memory.append(await asyncio.to_thread(memory_mb))
         flood.stop()
         return await running
 
@@ -126,43 +138,63 @@ def _p99_ms(outcomes: Sequence[Outcome]) -> float:
     return float(np.percentile(waits, 99)) if waits else 0.0
 
 
-def _report(overload: Overload, cost: LogCost) -> str:
+def _log_lines(cost: LogCost) -> list[tuple[str, str, str]]:
     with_log, without = statistics.median(cost.with_log), statistics.median(cost.without)
     slower_ms = statistics.median(cost.p50_with_ms) - statistics.median(cost.p50_without_ms)
-    log = [
+    return [
         ("throughput with the log over without, at least 0.97", f"{with_log / without:.3f}",
          "yes" if with_log / without >= 0.97 else "no"),
         ("p50 with the log less without, at most 3 ms", f"{slower_ms:.1f} ms",
          "yes" if slower_ms <= 3 else "no"),
     ]  # fmt: skip
-    return markdown(_COLUMNS, [*overload.lines(), *log])
 
 
-def _main(
+@_app.command()
+def overload(
     seconds: Annotated[float, typer.Option(help="how long to overload it")] = 600.0,
     rounds: Annotated[int, typer.Option(help="rounds with and without the log")] = 5,
     output: Annotated[
         Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
     ] = _RESULTS,
 ) -> None:
-    """Offer five times the capacity for ten minutes; then compare with and without the log."""
+    """Offer five times the capacity for ten minutes; then compare with and without the log.
+
+    Exit code 1 if a promise was not kept. Ctrl-C stops everything.
+    """
     prepared = prepare(_PREPARED.absolute(), _say)
     with best_stack(prepared, _say, let_in=None) as stack:
-        overload = measure_overload(stack, seconds, _say)
-        _say(markdown(_COLUMNS, overload.lines()))  # stands if what follows is interrupted
+        seen = measure_overload(
+            stack.api_url, lambda: sum(stack.memory_mb().values()), seconds, _say
+        )
+        _say(markdown(_COLUMNS, seen.lines()))  # stands if what follows is interrupted
         cost = measure_log_cost(stack, prepared.state(BEST), rounds, _CLIENTS, _say)
-    report = _report(overload, cost)
+    lines = [*seen.lines(), *_log_lines(cost)]
+    report = markdown(_COLUMNS, lines)
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "overload.md").write_text(f"{report}\n")
-    content = {"overload": asdict(overload), "log": asdict(cost)}
+    content = {"overload": asdict(seen), "log": asdict(cost)}
     (folder / "overload.json").write_text(f"{json.dumps(content, indent=2)}\n")
     print(report)
+    if any(holds == "no" for _, _, holds in lines):
+        raise typer.Exit(1)
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1."""
+    stop_on_signals()
+    try:
+        _app(prog_name="python -m benchmarks.overload")
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        sys.exit(_INTERRUPTED)
+    except (ExportError, LoadError, PeerError, ServingError) as error:
+        sys.exit(f"overload: {error}")
+
+
 if __name__ == "__main__":
-    typer.run(_main)
+    main()

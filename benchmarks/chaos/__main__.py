@@ -34,16 +34,16 @@ app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
 def chaos(only: _Only = "", short: _Short = False, output: _Output = _RESULTS) -> None:
     """Start the whole service, send it requests, break it in every way, and count.
 
-    Every answer must be in the log, once, with the same emotion; every refusal must be clean
+    Every prediction must be in the log, once, with the same emotion; every refusal must be clean
     and in time; the service must be whole again by itself. Exit code 1 if any of it is not so.
-    Takes about six minutes; Ctrl-C stops everything. Writes chaos.md and chaos.json, and the
+    Takes about seven minutes; Ctrl-C stops everything. Writes chaos.md and chaos.json, and the
     servers' logs if a promise was not kept.
 
     Examples:
 
     - `python -m benchmarks.chaos --only kill-triton,pause-postgres`
 
-    - `python -m benchmarks.chaos --short` takes two minutes
+    - `python -m benchmarks.chaos --short` takes under three minutes
     """
     faults = campaign.chosen([name.strip() for name in only.split(",") if name.strip()])
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")

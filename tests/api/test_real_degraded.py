@@ -1,6 +1,7 @@
 """One modality fails in the real Triton: by its input, or because its model is down."""
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,34 @@ def test_degraded_by_a_branch_that_is_down(
         assert_problem(lone, 503, "model_unavailable")
         assert int(lone.headers["retry-after"]) > 0
     assert ask(api, "I love this!", wav()).json()["modality"] == "multimodal_fused"
+
+
+@contextlib.contextmanager
+def short_queue(stack: Stack, model: str) -> Iterator[None]:
+    """Let one request wait for a model, and then as many as its config.pbtxt says again."""
+    triton = tritonclient.grpc.InferenceServerClient(stack.triton_grpc)
+    key = control.headers(stack.triton_control_key)
+    config = triton.get_model_config(model, as_json=True)["config"]
+    config["dynamic_batching"]["default_queue_policy"]["max_queue_size"] = 1
+    try:
+        triton.load_model(model, headers=key, config=json.dumps(config))
+        wait_until_ready(stack)
+        yield
+    finally:
+        triton.load_model(model, headers=key)
+        triton.close()
+        wait_until_ready(stack)
+
+
+def test_a_full_queue_of_tritons_is_overload(api: httpx.Client, stack: Stack) -> None:
+    recording = wav(20)
+    with short_queue(stack, "audio_decoder"), ThreadPoolExecutor(12) as threads:
+        asked = list(threads.map(lambda _: ask(api, audio=recording), range(24)))
+    refused = [response for response in asked if not response.is_success]
+    assert 0 < len(refused) < len(asked)
+    for response in refused:
+        assert_problem(response, 503, "overloaded")
+        assert int(response.headers["retry-after"]) > 0
 
 
 def test_both_branches_down(api: httpx.Client, stack: Stack) -> None:

@@ -11,10 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.chaos import campaign, system, trial
+from benchmarks.chaos import campaign, processes, system, trial
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.result import RECOVERY_LIMIT_S
 from benchmarks.chaos.system import System
+from benchmarks.chaos.waiting import within
+from benchmarks.memory import by_process
+from benchmarks.overload import Overload, measure_overload
 from tests.chaos.reports import PROPERTY
 
 
@@ -74,3 +78,22 @@ def test_rows_that_differ_are_noticed_and_what_the_fault_itself_sent_counts(
     assert 0 < result.wrong < result.answered
     assert f"{result.wrong} rows differ from their answers" in result.broken_promises()
     assert result.lost == 1
+
+
+def test_overload_is_refused_cleanly_and_the_rest_is_answered(running: Running) -> None:
+    """In its short form; bounds are loose, since the load takes its share of a busy machine."""
+
+    def memory_mb() -> float:
+        return sum(by_process(set(processes.family(running.system.serve.pid))).values())
+
+    async def measured() -> Overload:
+        assert await within(RECOVERY_LIMIT_S, running.system.healthy)
+        # In a thread: the service is reached over proxies that live in this loop.
+        url, say = running.system.api_url, lambda _: None
+        return await asyncio.to_thread(measure_overload, url, memory_mb, 8.0, say, busy_s=4.0)
+
+    seen = running.loop.run(measured())
+    assert seen.refused > 0
+    assert seen.others == {}
+    assert seen.goodput_per_s > 0.2 * seen.capacity_per_s
+    assert seen.memory_mb[-1] < 1.3 * seen.memory_mb[0]

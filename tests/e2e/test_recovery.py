@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -151,10 +150,6 @@ def test_the_address_of_the_database_stays(running: Running) -> None:
         assert connection.execute("SELECT count(*) FROM emotion_logs").fetchone() is not None
 
 
-def is_back_again(running: Running, times: int) -> bool:
-    return running.said("triton is back after") > times
-
-
 def psycopg_answers(url: str) -> bool:
     try:
         psycopg.connect(url, connect_timeout=2).close()
@@ -185,16 +180,8 @@ def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
 ) -> None:
     """Comes last: audio is not served any more."""
     wait_for(running.answers)
-    for backs in range(
-        running.said("triton is back after"), running.said("triton is back after") + 3
-    ):
-        [step, *_] = [
-            child
-            for child in running.part("triton").children()
-            if any("/models/audio_classifier/" in word for word in child.cmdline())
-        ]
-        step.kill()
-        wait_for(partial(is_back_again, running, backs))
+    for _ in range(3):
+        kill_step(running, "audio_classifier")
     assert running.said("NOT SERVED ANY MORE, what needs it is answered without: audio.") == 1
     wait_for(running.answers)
     answer = httpx.post(
@@ -205,6 +192,18 @@ def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
     ).json()
     assert (answer["modality"], answer["degraded"]["modality"]) == ("text_only", "audio")
     assert running.started.poll() is None
+
+
+def kill_step(running: Running, model: str) -> None:
+    """Return when Triton is back."""
+    backs = running.said("triton is back after")
+    [step, *_] = [
+        child
+        for child in running.part("triton").children()
+        if any(f"/models/{model}/" in word for word in child.cmdline())
+    ]
+    step.kill()
+    wait_for(lambda: running.said("triton is back after") > backs)
 
 
 @pytest.mark.slow
