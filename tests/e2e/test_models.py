@@ -133,11 +133,12 @@ def test_long_recordings_that_meet_a_swap_are_answered_by_the_version_that_took_
 
     def wait_for(version: str, after_s: float) -> None:
         while not any(one == version and at_s > after_s for one, at_s in answered):
+            assert not [one.result() for one in asking if one.done()]
             time.sleep(0.05)
 
-    with SwappedTriton(served.address, served.key) as triton, ThreadPoolExecutor(4) as pool:
+    with SwappedTriton(served.address, served.key) as triton, ThreadPoolExecutor(2) as pool:
         repository = Repository(served.folder, [triton], synchronizer(None), print)
-        asking = [pool.submit(ask) for _ in range(4)]
+        asking = [pool.submit(ask) for _ in range(2)]  # a busy machine gets no more done in time
         try:
             with swapping(served.folder):
                 wait_for("1", 0)
