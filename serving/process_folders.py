@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _ENDED, _STOPPED = "Z", "T"
@@ -31,26 +31,35 @@ def carries(pid: int, variable: str, value: str) -> bool:
     return False
 
 
-def children(pid: int) -> set[int]:
-    """Return the children of a process, also those that have ended unnoticed."""
-    return {child for child, _, parent in _states() if parent == pid}
+def children(pid: int) -> dict[int, str]:
+    """Return the state of each child of a process, also of those that have ended unnoticed."""
+    found = ((child, *_state_and_parent(child)) for child in _pids())
+    return {child: state for child, state, parent in found if parent == pid}
 
 
-def lost_children(pid: int) -> set[int]:
-    """Return the children of a running process that have ended unnoticed, or are stopped."""
-    states = {child: (state, parent) for child, state, parent in _states()}
-    if states.get(pid, ("", 0))[0] == _STOPPED:
+def lost_children(pid: int, states: Mapping[int, str] | None = None) -> set[int]:
+    """Return the children of a running process that have ended unnoticed, or are stopped.
+
+    `states` are those of its children, where somebody has them.
+    """
+    if _state_and_parent(pid)[0] == _STOPPED:
         return set()  # it is paused itself, and they with it
-    lost = (_ENDED, _STOPPED)
-    return {child for child, (state, parent) in states.items() if parent == pid and state in lost}
+    known = children(pid) if states is None else states
+    return {child for child, state in known.items() if state in (_ENDED, _STOPPED)}
 
 
-def _states() -> Iterator[tuple[int, str, int]]:
-    for pid in _pids():
-        with contextlib.suppress(OSError):
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    """Return both of a process, ("", 0) of one that is gone.
+
+    Cheap, as every process of the machine is asked twice a second.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
             # The name in brackets may hold anything; state and parent follow it.
-            rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            yield pid, rest[0], int(rest[1])
+            state, parent = file.read(4096).rpartition(b")")[2].split(None, 2)[:2]
+    except (OSError, ValueError):
+        return "", 0
+    return state.decode(), int(parent)
 
 
 def end_all(chosen: Callable[[int], bool], grace_s: float, timeout_s: float = 5.0) -> None:
@@ -67,6 +76,6 @@ def end_all(chosen: Callable[[int], bool], grace_s: float, timeout_s: float = 5.
 
 
 def _pids() -> list[int]:
-    return [
-        int(path.name) for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid()
-    ]
+    own = os.getpid()
+    names = os.listdir("/proc")  # noqa: PTH208  cheap, too
+    return [pid for name in names if name.isdecimal() and (pid := int(name)) != own]

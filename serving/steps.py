@@ -25,15 +25,13 @@ class Steps:
         self._triton = triton
         self._models: dict[int, str] = {}
 
-    def look(self) -> None:
-        """Note who is new."""
-        for pid in children(self._triton) - set(self._models):
-            if model := _model(pid):
-                self._models[pid] = model
-
     def lost(self) -> list[str]:
         """Return the models whose processes have ended or are stopped; "" for one unknown."""
-        return sorted(self._models.get(pid, "") for pid in lost_children(self._triton))
+        states = children(self._triton)
+        for pid in states.keys() - self._models.keys():
+            if model := _model(pid):
+                self._models[pid] = model
+        return sorted(self._models.get(pid, "") for pid in lost_children(self._triton, states))
 
 
 def branch_of(models: Collection[str]) -> Branch | None:

@@ -158,7 +158,6 @@ class Triton(Server):
         """
         if self.child is None:
             return None
-        self._steps.look()
         self._lost = self._steps.lost()
         names = " and ".join(filter(None, self._lost))
         return f"lost the process of a step{f' ({names})' if names else ''}" if self._lost else None
