@@ -125,7 +125,7 @@ def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.S
     wait_for(lambda: running.said("triton is back after") > backs)
     wait_for(running.answers)
     assert not still_runs(step)
-    assert running.said("triton lost the process of a step: starting it again") >= 1
+    assert running.said("triton lost the process of a step (text_classifier): starting it") >= 1
 
 
 def test_a_pause_of_all_of_triton_is_forgiven(running: Running) -> None:

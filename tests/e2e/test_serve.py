@@ -15,6 +15,7 @@ import pytest
 from export.manifest import sha256
 from export.starter import publish_starter
 from tests.conftest import Stack, stack_environment, start_serve, stop_serve
+from tests.e2e.test_recovery import still_runs
 from tests.recordings import wav
 from tests.serving.test_cli import run
 
@@ -62,7 +63,7 @@ def test_it_stops_within_10_s_and_leaves_nothing(
         assert time.monotonic() - started < 10
         for client in clients:
             client.result()
-    assert [child for child in family if child.is_running()] == []
+    assert [child for child in family if still_runs(child)] == []
     assert [path for path in left if path.exists()] == []
     assert list(temporary.iterdir()) == []
     ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
