@@ -48,8 +48,8 @@ class Turns:
         names = [str(item.dialogue) for item in self.items]
         dialogues = np.unique(names, return_inverse=True)[1]
         given = self.in_context(decay)[np.arange(len(names)), emotion_index(self.items)]
-        lost = -np.log(np.maximum(given, np.finfo(np.float32).tiny))
-        return np.asarray(np.bincount(dialogues, lost), dtype=np.float64)
+        losses = -np.log(np.maximum(given, np.finfo(np.float32).tiny))
+        return np.asarray(np.bincount(dialogues, losses), dtype=np.float64)
 
 
 def chosen(dev: Turns, test: Turns) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from evaluation.items import Item
 from evaluation.metrics import Floats, Ints
 from evaluation.scores import scores
 from evaluation.temperature import cooled, fit
+from export import manifest as manifests
 from export.starter import STARTERS
 from export.starters import judge, speech, train_audio
 
@@ -85,6 +86,7 @@ def folds(clips: list[speech.Clip], args: argparse.Namespace) -> dict[str, Any]:
     items = [_item(clips[place]) for place in order]
     truth = np.array([EMOTIONS.index(item.label) for item in items])
     return {
+        "models": {"audio": {"revision": manifests.read(args.starter).revision}},
         "temperatures": temperatures,
         "ece_before": ece(truth, before),
         "ece_after": ece(truth, after),
@@ -108,6 +110,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     train_audio.add_last_step(parser)
     args = parser.parse_args()
+    torch.set_num_threads(1)  # the fits are small: threads would wait for each other
     clips = [clip for clip in speech.read_clips(args.data / "speech") if clip.label >= 0]
     made = folds(clips, args)
     args.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
 
 from evaluation import bootstrap, calibration, metrics
+from export.starters import scores
 
 CLASSES = 7
 
@@ -63,6 +64,22 @@ def test_classes_are_scikit_learns(truth: metrics.Ints, guess: metrics.Ints) -> 
     np.testing.assert_allclose(metrics.recalls(counts)[occur], recall[occur])
     np.testing.assert_allclose(metrics.f1s(counts)[occur], f1[occur])
     assert np.isnan(metrics.recalls(counts)[~occur]).all()
+
+
+@pytest.mark.parametrize(("truth", "guess"), CASES[:1])
+def test_the_trainings_own_scores_are_these(truth: metrics.Ints, guess: metrics.Ints) -> None:
+    """They are computed twice, because what exports may not import what evaluates."""
+    counts = counts_of(truth, guess)
+    np.testing.assert_array_equal(scores.confusion(truth, guess, CLASSES), counts)
+    np.testing.assert_allclose(scores.recalls(truth, guess, CLASSES), metrics.recalls(counts))
+    np.testing.assert_allclose(scores.f1_per_class(truth, guess, CLASSES), metrics.f1s(counts))
+    for name in ("unweighted_recall", "macro_f1", "accuracy"):
+        measure = getattr(scores, name)
+        assert measure(truth, guess, CLASSES) == pytest.approx(metrics.MEASURES[name](counts))
+    by_row = metrics.confusion_by_unit(truth, guess, np.arange(len(truth)))
+    drawn = metrics.accuracy(bootstrap.draws(by_row))
+    given = scores.interval(scores.accuracy, truth, guess, CLASSES)
+    assert given == pytest.approx(bootstrap.interval(drawn), abs=0.006)
 
 
 def probabilities(seed: int = 0, rows: int = 900) -> tuple[metrics.Ints, metrics.Floats]:

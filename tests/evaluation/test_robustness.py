@@ -128,8 +128,14 @@ def test_a_starter_is_scored_on_every_change(tmp_path: Path) -> None:
     publish_starter("audio", tmp_path / "models")
     rows = [f"{file},{e}\n" for file, e in zip(RECORDINGS, ("joy", "anger"), strict=False)]
     (tmp_path / "rows.csv").write_text("audio,label\n" + "".join(rows))
-    options = ["--onnx", "--repository", str(tmp_path / "models"), "--out", str(tmp_path / "out")]
-    command = [str(NEUROSENSE), "evaluate", str(tmp_path / "rows.csv"), "--changed", *options]
+    options: list[str | Path] = [
+        "--onnx",
+        "--repository",
+        tmp_path / "models",
+        "--out",
+        tmp_path / "out",
+    ]
+    command = [NEUROSENSE, "evaluate", tmp_path / "rows.csv", "--changed", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     changed = json.loads((tmp_path / "out" / "report.json").read_text())["changed"]
