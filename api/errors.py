@@ -1,6 +1,5 @@
 """One family of errors, one shape: `{"detail": …, "code": …}`."""
 
-import errno
 import logging
 import traceback
 from collections.abc import Mapping
@@ -87,7 +86,7 @@ class ModelTimeoutError(ApiError):
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` an answer of the one shape."""
-    for kind in (ApiError, HTTPException, RequestValidationError, OSError):
+    for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _answer)
     app.add_middleware(UnexpectedErrors)
 
@@ -114,9 +113,6 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
         case RequestValidationError():
             detail = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
             return problem(422, "invalid_request", detail)
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):  # a recording waits in a file
-            logger.error("the disk of NEUROSENSE_SPOOL_DIR is full: a recording found no place")
-            return answer(UnavailableError("disk_full", "there is no space left for recordings"))
     raise error
 
 
