@@ -10,6 +10,7 @@ torch.
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,15 @@ _ACTORS_IN_FOLD = 4
 _PLACES = [EMOTIONS.index(canonical(name)) for name in speech.CLASSES]
 
 
+@dataclass(frozen=True)
 class Rows:
     """What the last step sees of each clip, [clips, takes, width], with its class and its fold."""
 
-    def __init__(self, model: Any, clips: list[speech.Clip], args: argparse.Namespace) -> None:
-        """Play the clips as training does."""
-        rng = np.random.default_rng(args.seed)
-        self.rows = torch.stack([judge.clip_rows(model, clip, args.takes, rng) for clip in clips])
-        self.silent = judge.silent_rows(model, args.silences, args.seed)
-        self.truth = torch.tensor([clip.label for clip in clips])
-        self.folds = np.array([(clip.actor - 1) // _ACTORS_IN_FOLD for clip in clips])
-        self.penalty = args.penalty
+    rows: Any
+    silent: Any
+    truth: Any
+    folds: Ints
+    penalty: float
 
     def answer(self, fold: int, left_out: tuple[int, ...] = ()) -> Floats:
         """Return probabilities [n, 7] of a fold's clips, fitted on all but it and `left_out`."""
@@ -65,6 +64,18 @@ class Rows:
         return fit(np.concatenate([self.truth_in(other) for other in others]), answers)
 
 
+def played(model: Any, clips: list[speech.Clip], args: argparse.Namespace) -> Rows:
+    """Return the rows of clips played as training does."""
+    rng = np.random.default_rng(args.seed)
+    return Rows(
+        rows=torch.stack([judge.clip_rows(model, clip, args.takes, rng) for clip in clips]),
+        silent=judge.silent_rows(model, args.silences, args.seed),
+        truth=torch.tensor([clip.label for clip in clips]),
+        folds=np.array([(clip.actor - 1) // _ACTORS_IN_FOLD for clip in clips]),
+        penalty=args.penalty,
+    )
+
+
 def out_of_fold(rows: Rows) -> tuple[Floats, Floats, list[float]]:
     """Return all clips' probabilities [n, 7] without and with a temperature, and the folds'.
 
@@ -80,7 +91,7 @@ def out_of_fold(rows: Rows) -> tuple[Floats, Floats, list[float]]:
 def folds(clips: list[speech.Clip], args: argparse.Namespace) -> dict[str, Any]:
     """Return the pooled scores of clips of the four classes, and calibration before and after."""
     torch.manual_seed(args.seed)
-    rows = Rows(train_audio.load(args.starter).eval(), clips, args)
+    rows = played(train_audio.load(args.starter).eval(), clips, args)
     before, after, temperatures = out_of_fold(rows)
     order = np.argsort(rows.folds, kind="stable")
     items = [_item(clips[place]) for place in order]

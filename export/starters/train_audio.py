@@ -101,7 +101,7 @@ def arguments() -> argparse.Namespace:
         prog="python -m export.starters.train_audio",
         description="Train the audio starter and print its held-out scores.",
         epilog="Labels come from RAVDESS only, hearing from RAVDESS and the teacher. About 30 "
-        "minutes of one core, the last step alone 6. The weights it makes are for non-commercial "
+        "minutes of one core, the last step alone 4. The weights it makes are for non-commercial "
         "use, as RAVDESS is.",
     )
     add = parser.add_argument
