@@ -7,13 +7,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import Any
 
 from api.errors import UnavailableError
 from api.spool import Spool
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 _CHECKED_BYTES = 2**20
 _write = os.write
@@ -38,7 +35,7 @@ class SpareFile(io.FileIO):
         self._spool = spool
         self._unchecked_bytes = _CHECKED_BYTES
 
-    def write(self, content: "ReadableBuffer", /) -> int:
+    def write(self, content: Any, /) -> int:
         """Write all of it.
 
         Raises:

@@ -19,7 +19,7 @@ API_CPU_S = 0.0047
 """CPU time of the API for a request with a text and a clip, its log row included."""
 API_BUSY = 0.7
 """Of a core, above which the chart adds an API pod."""
-ROW_BYTES = 790
+ROW_BYTES = 893
 """Of a row with its indexes in PostgreSQL."""
 
 _FEWEST, _MOST = 20_000, 2_000_000
