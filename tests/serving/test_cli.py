@@ -79,7 +79,8 @@ def test_the_starters_make_a_complete_repository(tmp_path: Path) -> None:
     for source in SOURCE.glob("*/config.pbtxt"):
         model = tmp_path / "models" / source.parent.name
         config = read_config(model / "config.pbtxt")
-        assert [folder for folder in model.iterdir() if folder.name == "1"], model
+        for version in config.version_policy.specific.versions or [1]:
+            assert (model / str(version)).is_dir(), model
         for step in config.ensemble_scheduling.step:
             assert step.model_version == 1
     assert (tmp_path / "models" / "audio_classifier" / "1" / "model.safetensors").exists()
