@@ -102,13 +102,16 @@ def short_queue(stack: Stack, model: str) -> Iterator[None]:
     triton = tritonclient.grpc.InferenceServerClient(stack.triton_grpc)
     key = control.headers(stack.triton_control_key)
     config = triton.get_model_config(model, as_json=True)["config"]
+    before = json.dumps(config)
     config["dynamic_batching"]["default_queue_policy"]["max_queue_size"] = 1
     try:
         triton.load_model(model, headers=key, config=json.dumps(config))
         wait_until_ready(stack)
         yield
     finally:
-        triton.load_model(model, headers=key)
+        # Without a config Triton would keep the short queue: the file has not changed.
+        triton.load_model(model, headers=key, config=before)
+        assert json.dumps(triton.get_model_config(model, as_json=True)["config"]) == before
         triton.close()
         wait_until_ready(stack)
 
