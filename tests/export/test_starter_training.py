@@ -12,14 +12,19 @@ from export.starters import judge, lessons, moonshine, network, speech
 from export.starters.disturb import disturb
 
 
-def test_layers_begin_as_the_teachers() -> None:
+def untaught_teacher() -> MoonshineEncoder:
+    """Return a teacher of the real one's sizes, with random weights."""
     config = MoonshineConfig(
         hidden_size=moonshine.WIDTH,
         intermediate_size=moonshine.INNER,
         encoder_num_hidden_layers=network.TAUGHT,
         encoder_num_attention_heads=moonshine.HEADS,
     )
-    teacher = MoonshineEncoder(config).eval()
+    return MoonshineEncoder(config)
+
+
+def test_layers_begin_as_the_teachers() -> None:
+    teacher = untaught_teacher().eval()
     model = network.build(teacher).eval()
     first = model.wav2vec2.encoder.layers[network.OWN]
     frames = torch.randn(1, 1, moonshine.WIDTH)  # of a single frame no place can be told
@@ -56,14 +61,8 @@ def test_judgement_is_logistic_regression() -> None:
 
 
 def test_the_last_step_changes_itself_alone_and_knows_silence() -> None:
-    config = MoonshineConfig(
-        hidden_size=moonshine.WIDTH,
-        intermediate_size=moonshine.INNER,
-        encoder_num_hidden_layers=network.TAUGHT,
-        encoder_num_attention_heads=moonshine.HEADS,
-    )
     torch.manual_seed(0)
-    model = network.build(MoonshineEncoder(config))
+    model = network.build(untaught_teacher())
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     clips = [speech.Clip(torch.randn(9_000), 1, 0, number % 4) for number in range(16)]
     judge.teach(model, clips, Namespace(seed=0, takes=1, silences=8, penalty=0.003))
