@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from evaluation.folds import Rows, out_of_fold
+from evaluation.folds import Rows, out_of_fold, transfer
 
 
 def made_up() -> Rows:
@@ -28,3 +28,22 @@ def test_answers_do_not_depend_on_the_folds_own_labels() -> None:
     assert not np.allclose(plain[40:], changed[0][40:], atol=0.01)
     found = np.concatenate([rows.truth_in(fold) for fold in range(3)])
     assert (plain.argmax(axis=1) == found).mean() > 0.6
+
+
+def test_strangers_of_whom_it_is_too_sure_want_another_temperature() -> None:
+    rows = made_up()
+    alike = transfer(rows, strange=1, unasked=2)
+    assert alike["p"] > 0.05
+    assert min(alike["heard"], alike["strangers"]) < alike["both"]
+    assert alike["both"] < max(alike["heard"], alike["strangers"])
+    louder = rows.rows.clone()
+    louder[40:80, 0] *= 4  # as asked, not as in the other take: surer, and no more often right
+    apart = transfer(dataclasses.replace(rows, rows=louder), strange=1, unasked=2)
+    assert apart["strangers"] > apart["heard"]
+    assert apart["p"] < 0.001
+
+
+def test_the_unasked_fold_is_in_no_temperature() -> None:
+    rows = made_up()
+    other = dataclasses.replace(rows, truth=torch.where(torch.arange(120) < 80, rows.truth, 0))
+    assert transfer(rows, strange=1, unasked=2) == transfer(other, strange=1, unasked=2)
