@@ -12,7 +12,6 @@ compares voices that the layers heard with those of dev; test actors are in none
 
 import argparse
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,27 +92,30 @@ def out_of_fold(rows: Rows) -> tuple[Floats, Floats, list[float]]:
     return np.concatenate(plain), np.concatenate(made), temperatures
 
 
-def transfer(rows: Rows, strange: int = _DEV_FOLD, unasked: int = _TEST_FOLD) -> dict[str, float]:
+def transfer(rows: Rows, strange: int = _DEV_FOLD, unasked: int = _TEST_FOLD) -> dict[str, Any]:
     """Return the temperatures that fit voices which the layers heard, strangers, and both.
 
-    `p` is of a likelihood ratio test of one temperature against two. It takes clips of an actor
-    for independent, so it is somewhat too small.
+    Those of single `folds` come with them: a difference that these have among themselves is no
+    reason to tell strangers apart.
 
     Args:
         rows: of all folds.
         strange: the fold whose actors the layers have not heard.
         unasked: the fold that is neither asked nor taught.
     """
-    heard = [fold for fold in np.unique(rows.folds) if fold not in (strange, unasked)]
-    made: dict[str, float] = {}
-    losses: dict[str, float] = {}
-    for name, some in (("heard", heard), ("strangers", [strange]), ("both", [*heard, strange])):
-        truth = np.concatenate([rows.truth_in(fold) for fold in some])
-        answers = np.concatenate([rows.answer(fold, (unasked,)) for fold in some])
-        made[name] = fit(truth, answers)
-        losses[name] = len(truth) * log_loss(truth, cooled(answers, made[name]))
-    gained = max(0.0, losses["both"] - losses["heard"] - losses["strangers"])
-    return {**made, "p": math.erfc(math.sqrt(gained))}  # chi-squared of 2 x gained, one degree
+    asked = [int(fold) for fold in np.unique(rows.folds) if fold != unasked]
+    answers = {fold: (rows.truth_in(fold), rows.answer(fold, (unasked,))) for fold in asked}
+
+    def fitting(some: list[int]) -> float:
+        truths, given = zip(*(answers[fold] for fold in some), strict=True)
+        return fit(np.concatenate(truths), np.concatenate(given))
+
+    return {
+        "folds": [fitting([fold]) for fold in asked],
+        "heard": fitting([fold for fold in asked if fold != strange]),
+        "strangers": fitting([strange]),
+        "both": fitting(asked),
+    }
 
 
 def folds(clips: list[speech.Clip], args: argparse.Namespace) -> dict[str, Any]:

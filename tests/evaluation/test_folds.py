@@ -33,14 +33,13 @@ def test_answers_do_not_depend_on_the_folds_own_labels() -> None:
 def test_strangers_of_whom_it_is_too_sure_want_another_temperature() -> None:
     rows = made_up()
     alike = transfer(rows, strange=1, unasked=2)
-    assert alike["p"] > 0.05
+    assert alike["folds"] == [alike["heard"], alike["strangers"]]
     assert min(alike["heard"], alike["strangers"]) < alike["both"]
     assert alike["both"] < max(alike["heard"], alike["strangers"])
     louder = rows.rows.clone()
     louder[40:80, 0] *= 4  # as asked, not as in the other take: surer, and no more often right
     apart = transfer(dataclasses.replace(rows, rows=louder), strange=1, unasked=2)
-    assert apart["strangers"] > apart["heard"]
-    assert apart["p"] < 0.001
+    assert apart["strangers"] > 2 * apart["heard"]
 
 
 def test_the_unasked_fold_is_in_no_temperature() -> None:
