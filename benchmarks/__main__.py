@@ -23,7 +23,7 @@ from export.manifest import Precision
 from serving.errors import ServingError
 
 STAGES = ("models", "service", "peers", "growth")
-_GPU_STAGES = ("models", "service")
+_GPU_STAGES = ("models", "service", "peers")
 _ALL = ",".join(STAGES)
 _RESULTS = Path(__file__).with_name("results")
 _INTERRUPTED = 130
@@ -43,7 +43,9 @@ _Work = Annotated[Path, typer.Option(help="for checkpoints, graphs and what is f
 _Output = Annotated[
     Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
 ]
-_Device = Annotated[Device, typer.Option(help="cuda: models and service on the first NVIDIA GPU")]
+_Device = Annotated[
+    Device, typer.Option(help="cuda: models, service and the classic peer on the first NVIDIA GPU")
+]
 _Precision = Annotated[
     Precision | None, typer.Option(help="what is served [fp16 on a GPU, else the best]")
 ]
@@ -96,7 +98,7 @@ def _chosen(only: str) -> list[str]:
 def _on_gpu(stages: list[str], named: bool) -> list[str]:
     """Return the stages that a GPU has; the others are of CPUs."""
     if named and set(stages) - set(_GPU_STAGES):
-        raise typer.BadParameter(f"on a GPU there are {' and '.join(_GPU_STAGES)}")
+        raise typer.BadParameter(f"on a GPU there are {', '.join(_GPU_STAGES)}")
     return [name for name in stages if name in _GPU_STAGES]
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from benchmarks.devices import session
+from benchmarks import devices
 from benchmarks.grpc_load import Asked
 from benchmarks.points import Device
 from benchmarks.rows import Row
@@ -19,7 +19,7 @@ from export.parity import run
 
 
 class BareSessions:
-    """ONNX sessions of a repository's newest versions, run one request at a time."""
+    """ONNX sessions of a repository's newest versions, run one batch at a time."""
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class BareSessions:
         requests: Sequence[Asked],
         threads: int,
         device: Device = "cpu",
+        batches: Sequence[int] = (1,),
     ) -> None:
         """Load both graphs, tokenize and decode; none of that is timed.
 
@@ -35,27 +36,34 @@ class BareSessions:
             requests: what `per_second` runs.
             threads: of each session; they never run at the same time.
             device: where they run.
+            batches: how many requests a session takes at a time; the best of them counts.
         """
         folders = {branch: newest(branch, repository) for branch in get_args(Branch)}
         self._sessions = {
-            branch: session(folder / "model.onnx", threads, device)
+            branch: devices.session(folder / "model.onnx", threads, device)
             for branch, folder in folders.items()
         }
         version = folders["text"].name
         tokenizer = repository / "text_tokenizer" / version / "tokenizer.json"
         self._rows = _rows(requests, Tokenizer.from_file(str(tokenizer)))
+        self._batches = batches
 
     def per_second(self) -> float:
         """Return how many of the requests are computed in a second; all of them are run."""
-        self._run(self._rows[:2])
+        return max(self._per_second(batch) for batch in self._batches)
+
+    def _per_second(self, batch: int) -> float:
+        self._run(self._rows[: 2 * batch], batch)
         begin = time.perf_counter()
-        self._run(self._rows)
+        self._run(self._rows, batch)
         return len(self._rows) / (time.perf_counter() - begin)
 
-    def _run(self, rows: Sequence[dict[Branch, Row]]) -> None:
-        for request in rows:
-            for branch, row in request.items():
-                run(self._sessions[branch], [row], [len(row)])
+    def _run(self, requests: Sequence[dict[Branch, Row]], batch: int) -> None:
+        for start in range(0, len(requests), batch):
+            together = requests[start : start + batch]
+            for branch, session in self._sessions.items():
+                if rows := [request[branch] for request in together if branch in request]:
+                    run(session, rows, [len(row) for row in rows])
 
 
 def _rows(requests: Sequence[Asked], tokenizer: Tokenizer) -> list[dict[Branch, Row]]:

@@ -16,5 +16,8 @@ if [ ! -e ../venv/done ]; then
         ../wheels/*.whl
     touch ../venv/done
 fi
+# What a GPU answers waits for decoders, and its products for batches.
+export NEUROSENSE_AUDIO_BATCH_SIZE="${NEUROSENSE_AUDIO_BATCH_SIZE:-32}"
+export NEUROSENSE_STEP_INSTANCES="${NEUROSENSE_STEP_INSTANCES:-$(($(nproc) / 2 + 1))}"
 exec ../venv/bin/python -m benchmarks --device "${DEVICE:-cuda}" --precision fp16 \
-    --only models,service --work "$folder/work" --output "$folder/results" "$@"
+    --only models,service,peers --work "$folder/work" --output "$folder/results" "$@"

@@ -11,7 +11,7 @@ from benchmarks.finished import Finished
 from benchmarks.http_load import LoadResult, closed_loop
 from benchmarks.http_requests import MODALITIES, Modality, realistic_requests
 from benchmarks.measurements import Analysis, analysis
-from benchmarks.plan import IN_FLIGHT, Plan
+from benchmarks.plan import Plan
 from benchmarks.report import Measurement
 from benchmarks.results import ApiLoad
 from benchmarks.server import running_triton
@@ -34,7 +34,7 @@ def closed(stack: Stack, plan: Plan, modality: Modality) -> LoadResult:
     return closed_loop(
         stack.api_url,
         realistic_requests(modality),
-        concurrency=IN_FLIGHT,
+        concurrency=plan.in_flight,
         seconds=plan.api_s,
         warm_up_s=_WARM_UP_S,
     )
@@ -54,7 +54,7 @@ class ServiceLoads:
         plan = self._plan
         levels = [load(plan, name, level) for name in ENSEMBLES for level in plan.levels]
         over_grpc = list(self._analysed("grpc", levels))
-        over_http = self._analysed("http", [load(plan, name, IN_FLIGHT) for name in ENSEMBLES])
+        over_http = self._analysed("http", [load(plan, name, plan.in_flight) for name in ENSEMBLES])
         return [*over_grpc, *over_http, *self._rates()]
 
     def api(self, modalities: Sequence[Modality] = MODALITIES) -> list[ApiLoad]:
@@ -63,10 +63,10 @@ class ServiceLoads:
 
     def _rates(self) -> list[Measurement]:
         """Send at parts of the rate that the service was just found to carry."""
-        window_s = self._plan.window_s
-        (most,) = self._analysed("grpc", [load(self._plan, _SWEPT, IN_FLIGHT)])  # kept already
+        plan = self._plan
+        (most,) = self._analysed("grpc", [load(plan, _SWEPT, plan.in_flight)])  # kept already
         carried = most.latency.per_second
-        rates = [Load(_SWEPT, 0, window_s, part * carried) for part in self._plan.rates]
+        rates = [Load(_SWEPT, 0, plan.window_s, part * carried) for part in plan.rates]
         return list(self._analysed("grpc", rates))
 
     def _analysed(self, protocol: Protocol, loads: list[Load]) -> Iterator[Measurement]:
@@ -87,10 +87,10 @@ class ServiceLoads:
         return replace(measured, gpu_busy=share())
 
     def _api(self, modality: Modality) -> ApiLoad:
-        self._say(f"the API, {modality}, {IN_FLIGHT} in flight")
+        self._say(f"the API, {modality}, {self._plan.in_flight} in flight")
         measure = partial(closed, self._stack, self._plan, modality)
         result = self._finished.once(f"api-{modality}", LoadResult, measure)
-        return ApiLoad(modality, IN_FLIGHT, result)
+        return ApiLoad(modality, self._plan.in_flight, result)
 
 
 def _described(one: Load, protocol: Protocol) -> str:

@@ -9,7 +9,7 @@ from benchmarks.bare import BareSessions
 from benchmarks.finished import Finished
 from benchmarks.grpc_load import Asked, clips_only, mixed, per_second
 from benchmarks.measurements import analysis
-from benchmarks.plan import IN_FLIGHT, Plan
+from benchmarks.plan import Plan
 from benchmarks.results import Ratio
 from benchmarks.server import running_triton
 from benchmarks.service_loads import closed, load
@@ -30,7 +30,7 @@ class ServiceRatios:
 
     def api_over_triton(self) -> Ratio:
         """Compare the API with Triton asked directly, with texts."""
-        direct = load(self._plan, "emotion_text", IN_FLIGHT)
+        direct = load(self._plan, "emotion_text", self._plan.in_flight)
         with (
             running_triton(self._stack.triton_grpc, "grpc") as server,
             analysis(server, inputs.read_sentences(), inputs.cut_clips()) as one,
@@ -60,7 +60,7 @@ class ServiceRatios:
         )
 
     def _service(self, requests: list[Asked]) -> float:
-        return per_second(self._stack.triton_grpc, requests, IN_FLIGHT)
+        return per_second(self._stack.triton_grpc, requests, self._plan.in_flight)
 
     def _ratio(self, name: str, one: Callable[[], float], base: Callable[[], float]) -> Ratio:
         def measure() -> Ratio:

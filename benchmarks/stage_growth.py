@@ -8,7 +8,7 @@ from benchmarks.finished import Finished
 from benchmarks.grpc_load import Asked, audio_seconds, clips_only, mixed, per_second
 from benchmarks.instances import Division, divided_triton, divisions
 from benchmarks.memory import by_process
-from benchmarks.plan import IN_FLIGHT, Plan
+from benchmarks.plan import Plan
 from benchmarks.prepare import BEST, Prepared
 from benchmarks.results import Grown, Results
 from benchmarks.stack import Stack, best_stack
@@ -35,8 +35,8 @@ def lengths(stack: Stack, plan: Plan, finished: Finished, say: Progress) -> Iter
     for seconds in plan.lengths_s:
         count = max(_FEWEST, round(_SECONDS_OF_SPEECH / seconds))
         requests = clips_only(inputs.equal_clips(seconds, _FEWEST), count)
-        say(f"{count} clips of {seconds:g} s, {IN_FLIGHT} in flight")
-        measure = partial(_of_stack, stack, "clip length, s", seconds, requests, IN_FLIGHT)
+        say(f"{count} clips of {seconds:g} s, {plan.in_flight} in flight")
+        measure = partial(_of_stack, stack, "clip length, s", seconds, requests, plan.in_flight)
         yield finished.once(f"growth-length-{seconds:g}", Grown, measure)
 
 
@@ -64,9 +64,8 @@ def _divided(
         say(f"audio_classifier: {division} ...")
         requests = clips_only(inputs.cut_clips(), plan.requests)
         with divided_triton(prepared.repository(BEST), prepared.work, division) as (url, pids):
-            return _grown(
-                "instances of audio_classifier", division.instances, url, requests, IN_FLIGHT, pids
-            )
+            varied, value = "instances of audio_classifier", division.instances
+            return _grown(varied, value, url, requests, plan.in_flight, pids)
 
     return finished.once(f"growth-instances-{division.instances}", Grown, measure)
 

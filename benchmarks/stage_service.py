@@ -17,7 +17,9 @@ from export.hub_progress import Progress
 def run(prepared: Prepared, plan: Plan, finished: Finished, threads: int, say: Progress) -> Results:
     """Start the service once and measure everything of it that is not finished."""
     with best_stack(prepared, say) as stack:
-        bare = BareSessions(prepared.repository(BEST), requests_of(plan), threads, plan.device)
+        bare = BareSessions(
+            prepared.repository(BEST), requests_of(plan), threads, plan.device, plan.bare_batches
+        )
         return measure(stack, bare, plan, finished, say)
 
 

@@ -5,6 +5,7 @@ Only the targets themselves are written here; everything else comes from the res
 
 from collections.abc import Sequence
 
+from benchmarks.gpu_targets import gpu_targets, of_gpu
 from benchmarks.points import EAGER, TYPICAL, Measured, Point
 from benchmarks.points import OURS as OUR_VARIANT
 from benchmarks.results import CLASSIC, OURS, Results
@@ -13,7 +14,9 @@ from export.manifest import Branch
 
 
 def targets(results: Results) -> list[Target]:
-    """Return all targets with what the results say of them."""
+    """Return all targets with what the results say of them: a GPU's, or a CPU's."""
+    if of_gpu(results):
+        return list(gpu_targets(results))
     return [
         *_model(results, "audio", fp32=1.5, best=4.0),
         *_model(results, "text", fp32=2.0, best=6.0),

@@ -52,6 +52,20 @@ class Settings(BaseSettings):
         description="of each classifier, on each GPU, or sharing the CPU's cores; unset: 1, but on "
         "a CPU 2 for audio",
     )
+    audio_batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="most clips that the audio classifier takes at once; unset: 6; a GPU with "
+        "memory for them is faster with 32",
+    )
+    step_instances: int | None = Field(
+        None,
+        ge=1,
+        le=32,
+        description="of `audio_decoder`, `text_tokenizer` and `fusion` each, which run on the CPU; "
+        "unset: 2, 1 and 1; a GPU is kept busy by more",
+    )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         PROJECT / ".neurosense",
         description="everything that running writes: served repository, database, logs",

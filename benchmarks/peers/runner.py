@@ -1,6 +1,7 @@
 """Runs one peer: its environment, its processes, their memory, and their end."""
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from benchmarks.peers import processes
 from benchmarks.peers.environment import HERE, Say, prepare
 from benchmarks.peers.errors import PeerError
+from benchmarks.points import Device
 from export.manifest import Branch
 from serving.errors import ServingError
 from serving.ports import answers, free_ports
@@ -56,7 +58,9 @@ class Peer:
 
 
 @contextmanager
-def running(name: str, weights: Weights, folder: Path, say: Say) -> Iterator[Peer]:
+def running(
+    name: str, weights: Weights, folder: Path, say: Say, device: Device = "cpu"
+) -> Iterator[Peer]:
     """Install (once) and start a peer, and stop it whatever happens.
 
     Args:
@@ -64,11 +68,13 @@ def running(name: str, weights: Weights, folder: Path, say: Say) -> Iterator[Pee
         weights: what it serves.
         folder: holds a folder for every peer: environment and log.
         say: is told what takes longer than a moment.
+        device: where its models run; on a GPU in this environment, as none can be installed.
 
     Raises:
         PeerError: it cannot be installed, or did not start; with the end of its log.
     """
-    python = prepare(name, folder / name, say)
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    python = sys.executable if device != "cpu" else prepare(name, folder / name, say)
     (port,) = free_ports(1)
     command = [str(python), *(str(port) if part == "PORT" else part for part in _PROGRAMS[name])]
     url = f"http://127.0.0.1:{port}"
@@ -76,6 +82,7 @@ def running(name: str, weights: Weights, folder: Path, say: Say) -> Iterator[Pee
         "PEER_TEXT": str(weights.checkpoints["text"].absolute()),
         "PEER_AUDIO": str(weights.checkpoints["audio"].absolute()),
         "PEER_MODELS": str(weights.onnx.absolute()),
+        "PEER_DEVICE": device,
     }
     health = f"{url}{_HEALTH.get(name, '/health')}"
     with started(name, command, health, folder / name / "log", variables) as mark:

@@ -24,8 +24,11 @@ THREADS = 1
 AT_ONCE = len(os.sched_getaffinity(0))
 
 torch.set_num_threads(THREADS)
-text_pipeline = pipeline("text-classification", os.environ["PEER_TEXT"], top_k=None)
-audio_pipeline = pipeline("audio-classification", os.environ["PEER_AUDIO"], top_k=None)
+where = {"device": "cpu"}
+if os.environ.get("PEER_DEVICE", "cpu") != "cpu":
+    where = {"device": "cuda:0", "dtype": torch.float16}
+text_pipeline = pipeline("text-classification", os.environ["PEER_TEXT"], top_k=None, **where)
+audio_pipeline = pipeline("audio-classification", os.environ["PEER_AUDIO"], top_k=None, **where)
 free = Semaphore(AT_ONCE)
 app = FastAPI()
 
