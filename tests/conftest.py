@@ -23,7 +23,13 @@ __all__ = ["pytest_terminal_summary"]
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0
 _LONGEST = ("e2e", "ui", "chaos", "export")
-_SWAPPING = ("tests/e2e/test_models.py", "tests/e2e/test_models_on_trial.py")  # share `served`
+# These files share what takes long to make, and so count as one.
+_TOGETHER = {
+    "tests/e2e/test_models.py": "swapping",
+    "tests/e2e/test_models_on_trial.py": "swapping",
+    "tests/export/test_export.py": "exported audio",
+    "tests/export/test_batching.py": "exported audio",
+}
 # torch's threads gain nothing from toys, and on a busy machine they wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
@@ -48,11 +54,11 @@ class Stack:
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # which says nothing of its types
-    """All tests of a file go to one process; the two files that swap versions count as one."""
+    """All tests of a file go to one process, and so do those of files that are together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return "swapping" if file in _SWAPPING else file
+        return _TOGETHER.get(file, file)
 
 
 @pytest.hookimpl(optionalhook=True)
