@@ -47,7 +47,7 @@ def _short_or_slow(fault: Fault) -> object:
     return pytest.param(fault, marks=marks, id=fault.name)
 
 
-@pytest.mark.parametrize("fault", map(_short_or_slow, FAULTS))
+@pytest.mark.parametrize("fault", [_short_or_slow(one) for one in FAULTS])
 def test_nothing_is_lost_and_it_recovers(
     running: Running, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
