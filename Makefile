@@ -19,7 +19,7 @@ serve: .venv/run  ## install, publish the models, start everything (API 8080, pa
 test: .venv/dev  ## install, run the whole test suite
 	$(PYTEST) -W error -n $(TEST_PROCESSES)
 
-slow: .venv/dev  ## the tests that `make test` leaves out: more themes, starts and swaps
+slow: .venv/dev  ## the tests that `make test` leaves out: more themes, starts, swaps and kills
 	$(PYTEST) -W error -m slow -n $(TEST_PROCESSES) --ignore=tests/api/test_promises.py
 
 lint: .venv/dev  ## ruff, mypy --strict, and known vulnerabilities of what is served

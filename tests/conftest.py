@@ -23,7 +23,23 @@ __all__ = ["pytest_terminal_summary"]
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0
 _LONGEST = ("e2e", "ui", "chaos", "export")
-_SWAPPING = ("tests/e2e/test_models.py", "tests/e2e/test_models_on_trial.py")  # share `served`
+# These files share what takes long to make, and so count as one.
+_TOGETHER = {
+    "tests/e2e/test_models.py": "swapping",
+    "tests/e2e/test_models_on_trial.py": "swapping",
+    "tests/ui/test_docs.py": "stack and browser",
+    "tests/ui/test_page.py": "stack and browser",
+    "tests/ui/test_samples.py": "stack and browser",
+    "tests/ui/test_timeline.py": "stack and browser",
+    "tests/api/test_promises.py": "locked",
+    "tests/api/test_real_stream.py": "locked",
+    "tests/e2e/test_keys.py": "locked",
+    "tests/ui/test_monitor.py": "locked",
+    "tests/ui/test_page_keys.py": "locked",
+    "tests/export/test_batching.py": "exported audio",
+    "tests/export/test_export.py": "exported audio",
+}
+_FIRST = ("tests/chaos/test_faults.py", "swapping", "stack and browser", "locked")
 # torch's threads gain nothing from toys, and on a busy machine they wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
@@ -48,11 +64,15 @@ class Stack:
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # which says nothing of its types
-    """All tests of a file go to one process; the two files that swap versions count as one."""
+    """All tests of a file go to one process, and so do those of files that are together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        return "swapping" if file in _SWAPPING else file
+        return _scope(nodeid)
+
+
+def _scope(nodeid: str) -> str:
+    file = nodeid.split("::")[0]
+    return _TOGETHER.get(file, file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -61,8 +81,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process works on one of them alone."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+    """Begin with what takes longest, so that no process works on one of them alone."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    scope = _scope(item.nodeid)
+    if scope in _FIRST:
+        return _FIRST.index(scope)
+    return len(_FIRST) + (item.path.parent.name not in _LONGEST)
 
 
 # Tests that count rows: on a machine this busy, a second may pass before a database answers.

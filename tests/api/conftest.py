@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.settings import Settings
 from serving.postgres import Postgres
+from serving.postgres_programs import initialise
 from tests.api.fakes import FakeModels
 from tests.api.servers import MovingPostgres, blank_database, read_rows, serve
 from tests.conftest import PATIENT_LOG_S, Stack
@@ -99,13 +100,20 @@ def rows(shared: Shared) -> Callable[[], list[dict[str, Any]]]:
     return lambda: read_rows(shared.database_url)
 
 
+@pytest.fixture(scope="session")
+def blank_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("blank") / "data"
+    initialise(data)
+    return data
+
+
 @pytest.fixture
-def moving_postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[MovingPostgres]:
+def moving_postgres(blank_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MovingPostgres]:
     monkeypatch.delenv("NEUROSENSE_LOG_TIMEOUT_S")  # it goes away: requests wait as long for it
     # A socket's path may have 107 characters at most: pytest's folders are too deep.
     with tempfile.TemporaryDirectory(prefix="neurosense-") as folder:
         Path(folder).chmod(0o755)
-        postgres = MovingPostgres(Path(folder))
+        postgres = MovingPostgres(Path(folder), blank_data)
         postgres.start()
         try:
             yield postgres

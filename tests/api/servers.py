@@ -1,5 +1,6 @@
 """Real servers for tests: the API under uvicorn, and databases."""
 
+import subprocess
 import threading
 import time
 import uuid
@@ -59,8 +60,10 @@ def serve(app: FastAPI, http: Any = HttpProtocol) -> Iterator[httpx.Client]:
 class MovingPostgres:
     """A database that can go away and come back under the same URL."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, blank: Path) -> None:
+        """`blank` is a data folder that was initialised and never served: making one takes long."""
         self._data_dir = folder / "data"
+        subprocess.run(["cp", "-a", blank, self._data_dir], check=True)
         self._link = folder / "link"
         self._running: Postgres | None = None
         self.url = make_conninfo("postgresql://postgres@/postgres", host=str(self._link))

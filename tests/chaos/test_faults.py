@@ -38,7 +38,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         loop.run(context.__aexit__(None, None, None))
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+_OF_THE_SAME_KIND = ("kill-text-classifier", "kill-audio-classifier")
+"""The other two steps are killed in `make test`; these two there without load, in test_recovery."""
+
+
+def _short_or_slow(fault: Fault) -> object:
+    marks = [pytest.mark.slow] if fault.name in _OF_THE_SAME_KIND else []
+    return pytest.param(fault, marks=marks, id=fault.name)
+
+
+@pytest.mark.parametrize("fault", [_short_or_slow(one) for one in FAULTS])
 def test_nothing_is_lost_and_it_recovers(
     running: Running, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
