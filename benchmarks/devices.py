@@ -41,15 +41,10 @@ def session(file: Path, threads: int, device: Device) -> onnxruntime.InferenceSe
     """
     if device == "cpu":
         providers = ["CPUExecutionProvider"]
-        options: list[dict[str, str]] = [{}]
     else:
         onnxruntime.preload_dlls()  # those of the nvidia-* wheels
         providers = [_CUDA, "CPUExecutionProvider"]
-        # As the served ones: lengths vary, and the default tries all algorithms for each.
-        options = [{"cudnn_conv_algo_search": "HEURISTIC"}, {}]
-    opened = onnxruntime.InferenceSession(
-        str(file), session_options(threads), providers=providers, provider_options=options
-    )
+    opened = onnxruntime.InferenceSession(str(file), session_options(threads), providers=providers)
     if opened.get_providers()[0] != providers[0]:
         raise ServingError(f"ONNX Runtime could not load CUDA for {file}: its log above says why")
     return opened

@@ -25,8 +25,6 @@ Array = npt.NDArray[Any]
 
 _CUDA = "CUDAExecutionProvider"
 _ACCELERATORS = {"cuda": _CUDA, "tensorrt": "TensorrtExecutionProvider"}
-_CONVOLUTION_SEARCH = {"0": "EXHAUSTIVE", "1": "HEURISTIC", "2": "DEFAULT"}
-"""The C++ backend's numbers of `cudnn_conv_algo_search`, and ONNX Runtime's names."""
 
 
 class TritonPythonModel:
@@ -49,7 +47,7 @@ class TritonPythonModel:
         file_name = config.get("default_model_filename") or "model.onnx"
         accelerators = config.get("optimization", {}).get("execution_accelerators", {})
         providers = _providers(
-            args["model_instance_kind"], args["model_instance_device_id"], config
+            args["model_instance_kind"], args["model_instance_device_id"], accelerators
         )
         self._session = onnxruntime.InferenceSession(
             Path(args["model_repository"]) / args["model_version"] / file_name,
@@ -113,7 +111,9 @@ def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     return options
 
 
-def _providers(instance_kind: str, device_id: str, config: Mapping[str, Any]) -> list[Any]:
+def _providers(
+    instance_kind: str, device_id: str, accelerators: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Any]:
     """Return what the session is to run on, the first choice first.
 
     Raises:
@@ -124,10 +124,7 @@ def _providers(instance_kind: str, device_id: str, config: Mapping[str, Any]) ->
     providers: list[Any] = ["CPUExecutionProvider"]
     if instance_kind == "GPU" and _CUDA in available:
         onnxruntime.preload_dlls()  # CUDA's, where they come in the nvidia-* wheels
-        search = config.get("parameters", {}).get("cudnn_conv_algo_search")
-        chosen = _CONVOLUTION_SEARCH[search["string_value"]] if search else "EXHAUSTIVE"
-        providers.insert(0, (_CUDA, device | {"cudnn_conv_algo_search": chosen}))
-    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
+        providers.insert(0, (_CUDA, device))
     for one in accelerators.get("gpu_execution_accelerator", []):
         provider = _ACCELERATORS.get(one["name"], one["name"])
         if instance_kind != "GPU" or provider not in available:
