@@ -24,7 +24,7 @@ def test_a_gpu_takes_the_largest_batches() -> None:
 def test_stages_that_a_gpu_does_not_have_are_named() -> None:
     result = CliRunner().invoke(app, ["--device", "cuda", "--only", "models,growth"])
     assert result.exit_code == 2
-    assert "on a GPU there are models and service" in result.output
+    assert "on a GPU there are models, service, peers" in result.output
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
