@@ -58,7 +58,8 @@ def estimate(cues: Sequence[Cue], heard: Values) -> Alignment:
         heard: how surely somebody speaks, 0 to 1 [frames of `FRAME_S`].
     """
     fit = Fit(heard, cues)
-    before, (offset_s, best), drift_ppm = fit.as_sent(), fit.best_offset(0.0), None
+    before, offset_s, best = fit.as_sent()
+    drift_ppm = None
     drift = fit.best_drift()
     stretched_s, best_stretched = fit.best_offset(drift)
     if best_stretched - best >= _LEAST_DRIFT_GAIN:

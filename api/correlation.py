@@ -37,16 +37,14 @@ class Fit:
         self._heard = heard
         self._times_s = np.array([(cue.start_s, cue.end_s) for cue in cues])
 
-    def as_sent(self) -> float:
-        """Return the correlation without any correction."""
+    def as_sent(self) -> tuple[float, float, float]:
+        """Return the correlation without any correction, and `best_offset` without a drift."""
         fits = self._at(0.0)
-        return float(fits[len(fits) // 2])
+        return float(fits[len(fits) // 2]), *_best(fits)
 
     def best_offset(self, drift_ppm: float) -> tuple[float, float]:
         """Return the offset that fits best with a drift, up to `MOST_S`, and the correlation."""
-        fits = self._at(drift_ppm)
-        best = int(fits.argmax())
-        return (best - len(fits) // 2) * FRAME_S, float(fits[best])
+        return _best(self._at(drift_ppm))
 
     def best_drift(self) -> float:
         """Return the drift that fits best with some offset, up to `MOST_PPM`."""
@@ -63,6 +61,11 @@ class Fit:
 
     def _moved(self, drift_ppm: float) -> Values:
         return self._times_s * (1 + drift_ppm / 1e6)
+
+
+def _best(fits: Values) -> tuple[float, float]:
+    best = int(fits.argmax())
+    return (best - len(fits) // 2) * FRAME_S, float(fits[best])
 
 
 def _fits(heard: Values, times_s: Values, frame_s: float) -> Values:

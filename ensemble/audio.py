@@ -80,6 +80,10 @@ def resampled_blocks(recording: Recording, limits: Limits) -> Iterator[_Samples]
     """Yield mono samples [n] at 16 kHz of any length, block by block; errors as `decode`."""
     blocks = _mono_blocks(recording, limits)
     first = next(blocks, np.zeros(0, np.float32))  # only then it is known that the rate is one
+    if recording.rate_hz == SAMPLE_RATE_HZ:
+        yield first
+        yield from blocks
+        return
     stream = soxr.ResampleStream(recording.rate_hz, SAMPLE_RATE_HZ, 1, quality="HQ")
     for block in itertools.chain([first], blocks):
         yield stream.resample_chunk(block)
@@ -98,7 +102,7 @@ def _mono_blocks(recording: Recording, limits: Limits) -> Iterator[_Samples]:
         )
     frames = 0
     for block in recording.blocks:
-        yield block.mean(axis=1, dtype=np.float32)
+        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
         frames += len(block)
         if frames > limits.max_seconds * recording.rate_hz:
             raise InputError(

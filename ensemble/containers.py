@@ -19,7 +19,7 @@ import soundfile
 
 from ensemble.errors import InputError
 
-_BLOCK_SECONDS = 5.0  # shorter ones cost: in an hour of 1 s each, reading took half as long again
+_BLOCK_SECONDS = 10.0  # shorter ones cost: libsndfile seeks after each
 # Playlists (HLS, concat) are files that name other files or addresses: never opened.
 _FFMPEG_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,matroska,webm,aac,amr,ogg,mp3,asf,aiff,caf,flac,wav"

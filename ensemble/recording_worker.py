@@ -26,8 +26,10 @@ def main() -> None:
         go_silent()
         try:
             pieces = _messages(file, Limits(**limits))
+            ahead = next(pieces)  # the next one is decoded while the parent hears the last
             while connection.recv_bytes():
-                connection.send_bytes(next(pieces, PIECE))
+                connection.send_bytes(ahead)
+                ahead = next(pieces, PIECE)
         except (EOFError, OSError):  # the parent has no more to ask
             return
 
@@ -51,8 +53,9 @@ def _pieces(file: int, limits: Limits) -> Iterator[bytes]:
             if not np.isfinite(block).all():
                 raise InputError("audio_not_finite", "the recording holds NaN or infinite samples")
             # 16 bits come out as they went in.
-            integers = np.clip(np.rint(block * 32768), -32768, 32767)
-            collected.append(integers.astype("<i2").tobytes())
+            scaled = block * 32768
+            np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled)
+            collected.append(scaled.astype("<i2").tobytes())
             samples += len(block)
             if samples >= PIECE_SECONDS * SAMPLE_RATE_HZ:
                 yield b"".join(collected)
