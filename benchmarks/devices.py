@@ -47,6 +47,7 @@ def session(file: Path, threads: int, device: Device) -> onnxruntime.InferenceSe
     opened = onnxruntime.InferenceSession(str(file), session_options(threads), providers=providers)
     if opened.get_providers()[0] != providers[0]:
         raise ServingError(f"ONNX Runtime could not load CUDA for {file}: its log above says why")
+    opened.disable_fallback()  # an error would go on on the CPU, unsaid
     return opened
 
 

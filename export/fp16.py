@@ -74,7 +74,7 @@ def _write(source: Path, target: Path, blocked: Callable[[str], bool], **options
     model = onnx.load(source, load_external_data=False)
     names = [node.name for node in model.graph.node if blocked(node.name)]
     model = convert_float_to_float16(model, keep_io_types=True, node_block_list=names, **options)
-    _drop_repeated(model.graph)
+    drop_repeated(model.graph)
     _join_casts(model.graph)
     OnnxModel(model).topological_sort()
     target.write_bytes(model.SerializeToString(deterministic=True))
@@ -86,7 +86,7 @@ def _stays(name: str) -> bool:
     return outside or (name.startswith(_FIRST_LAYER) and _ACTIVATION not in name)
 
 
-def _drop_repeated(graph: onnx.GraphProto) -> None:
+def drop_repeated(graph: onnx.GraphProto) -> None:
     """Cast each value once: up to ONNX Runtime 1.31 the converter does so for every reader of it.
 
     The copies have the same name and the same output, which makes the graph invalid.

@@ -1,5 +1,6 @@
 """The report: targets are marked rightly, and plots are drawn of whatever was measured."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,12 @@ from benchmarks import figures, style
 from benchmarks.analyzer import Latency
 from benchmarks.http_load import LoadResult
 from benchmarks.peers.compared import Compared, Figures
-from benchmarks.points import EAGER
+from benchmarks.points import EAGER, EAGER_FP16, Measured
 from benchmarks.report import Measurement
 from benchmarks.results import Grown, Results, Whole, load, save
 from benchmarks.target import Target, table
 from benchmarks.targets import targets
-from tests.benchmarks.measured import measured
+from tests.benchmarks.measured import measured, timing
 
 
 def peer(name: str, per_second: float, p99_ms: float) -> Compared:
@@ -130,3 +131,25 @@ def test_without_results_there_is_a_report_of_targets_only(tmp_path: Path) -> No
 
 def test_a_variant_looks_the_same_in_every_plot() -> None:
     assert style.line(EAGER, [EAGER]) == style.line(EAGER, ["another", EAGER])
+
+
+def of_gpu(fp16_s: float) -> Measured:
+    """A batch of 32 that a GPU could do in 0.05 s."""
+    one = measured(rows=32, fp32=0.5, fp16=fp16_s)
+    timings = one.timings | {EAGER_FP16: timing(1.0)}
+    return replace(one, timings=timings, floors_s={"fp32": 0.2, "fp16": 0.05})
+
+
+@pytest.mark.parametrize(("fp16_s", "reached"), [(0.1, True), (0.2, False)])
+def test_a_gpu_has_targets_of_its_own(fp16_s: float, reached: bool) -> None:
+    busy = [
+        replace(service("emotion_multimodal", level), gpu_busy=level / 140) for level in (8, 128)
+    ]
+    peers = [peer("classic", 2.0, 900.0), peer("neurosense", 30.0, 300.0)]
+    results = Results(models=[of_gpu(fp16_s)], service=busy, peers=peers)
+    of_peak = found(results)["text, 32 tokens, batch 32, fp16"]
+    assert of_peak.measured == pytest.approx(0.05 / fp16_s)
+    assert of_peak.reached is reached
+    assert found(results)["HTTP API over the classic design on the same GPU"].measured == 15.0
+    assert found(results)["GPU busy at most"].reached is True
+    assert found(results)["audio, 4 s, batch 32, fp16"].measured is None

@@ -71,6 +71,18 @@ def test_a_quiet_recording_keeps_its_samples(tmp_path: Path) -> None:
     assert gate.mean_abs_diff < 1e-3
 
 
+def test_casts_that_an_older_converter_repeats_are_made_once() -> None:
+    """ONNX Runtime 1.31 casts a value anew for each of its readers, under the same name."""
+
+    def cast(name: str, output: str) -> onnx.NodeProto:
+        return onnx.helper.make_node("Cast", ["bias"], [output], name=name, to=TensorProto.FLOAT)
+
+    inserted = [cast("bias_cast_to_fp32_node", "bias_cast_to_fp32") for _ in range(2)]
+    graph = onnx.GraphProto(node=[cast("/layer/Cast", "own"), *inserted, cast("", "unnamed")])
+    fp16.drop_repeated(graph)
+    assert [node.output[0] for node in graph.node] == ["own", "bias_cast_to_fp32", "unnamed"]
+
+
 @pytest.mark.parametrize("branch", ["text", "audio"])
 def test_cuda_has_a_kernel_for_all_that_is_float16(branch: Branch) -> None:
     model = onnx.load(STARTERS / branch / GRAPHS["fp16"], load_external_data=False)

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -153,3 +153,15 @@ def test_a_triton_without_a_gpu_says_what_is_missing(tmp_path: Path) -> None:
         pass
     log = (tmp_path / "triton.log").read_text()
     assert "the configuration asks for tensorrt, but this is a CPU instance" in log
+
+
+def test_a_gpu_gets_more_clips_at_a_time_and_more_steps(tmp_path: Path) -> None:
+    served = {branch: publish_starter(branch, tmp_path) for branch in get_args(Branch)}
+    render(tmp_path, served, Settings(audio_batch_size=32, step_instances=5))
+    configs = {path.parent.name: read_config(path) for path in tmp_path.glob("*/config.pbtxt")}
+    assert configs["audio_classifier"].max_batch_size == 32
+    own = {path.parent.name: read_config(path) for path in SOURCE.glob("*/config.pbtxt")}
+    for name in ("audio_decoder", "text_tokenizer", "fusion"):
+        assert configs[name].instance_group[0].count == 5
+    for name in ("text_classifier", "emotion_audio"):
+        assert configs[name].max_batch_size == own[name].max_batch_size

@@ -54,6 +54,8 @@ class TritonPythonModel:
             _session_options(config.get("parameters", {})),
             providers=providers,
         )
+        # After an error ONNX Runtime would go on without the GPU, unsaid and for good.
+        self._session.disable_fallback()
         # What reading the graph took: 20 to 30 MB of the published ones.
         ctypes.CDLL(None).malloc_trim(0)
         # One whose libraries cannot be loaded is otherwise left out, with a line in the log.
