@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from benchmarks.chaos import processes
@@ -22,6 +23,7 @@ Pids = Callable[[System], list[int]]
 _Line = Callable[[System], Proxy]
 _FLOOD_PER_S = 200.0
 _NOTICED_S = 30.0
+_REFILLED_S = 0.05
 _LATE_S = 1.0
 """A second on each way is twice NEUROSENSE_LOG_TIMEOUT_S."""
 
@@ -108,8 +110,10 @@ async def fill_disk(system: System, hold_s: float) -> None:
     assert system.disk is not None  # noqa: S101  else this fault is left out
     system.database.signal(signal.SIGKILL)
     await asyncio.sleep(hold_s / 2)
-    system.disk.fill()
-    await asyncio.sleep(hold_s / 2)
+    full_until_s = time.monotonic() + hold_s / 2
+    while time.monotonic() < full_until_s:  # recordings in work give their room back
+        system.disk.fill()
+        await asyncio.sleep(_REFILLED_S)
     system.disk.free()
     await system.database.start()
 

@@ -67,8 +67,8 @@ class SmallDisk:
         return [*enter, "env", f"--chdir={PROJECT}", *command]
 
     def fill(self) -> None:
-        """Take all the space that is left."""
-        with (self.seen / "filler").open("wb", buffering=0) as file:
+        """Take all the space that is left; again, what was given back meanwhile."""
+        with (self.seen / "filler").open("ab", buffering=0) as file:
             try:
                 while True:
                     file.write(b"\0" * _CHUNK)

@@ -14,6 +14,8 @@ import httpx
 from benchmarks.chaos import processes
 from benchmarks.chaos.database import Database, database_in
 from benchmarks.chaos.disk import SmallDisk
+from benchmarks.chaos.errors import ChaosError
+from benchmarks.chaos.mix import every_kind
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.http_requests import encode
 from benchmarks.inputs import equal_clips
@@ -27,7 +29,9 @@ REQUEST_TIMEOUT_S = 10
 CLIENT_LIMIT_S = 20.0
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
-_SPOOL_MB = 4
+_SPOOL_MB = 16
+_SPOOL_MAX_BYTES = 2**22
+"""Less than the disk: recordings in work take no room that the spool may still need."""
 _PORTS = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")
 
 
@@ -120,6 +124,7 @@ async def running(folder: Path, say: Progress) -> AsyncIterator[System]:
             disk=disk,
         )
         await _ready(system)
+        await _answers_every_kind(system)
         yield system
 
 
@@ -132,6 +137,7 @@ def _serve(folder: Path, variables: Mapping[str, str], disk: SmallDisk | None) -
     own = {
         "NEUROSENSE_STATE_DIR": str(folder / "state"),
         "NEUROSENSE_SPOOL_DIR": str(folder / "spool"),
+        "NEUROSENSE_SPOOL_MAX_BYTES": str(_SPOOL_MAX_BYTES),
         "NEUROSENSE_WEIGHTS": "starter",
         "NEUROSENSE_REQUEST_TIMEOUT_S": str(REQUEST_TIMEOUT_S),
     }
@@ -150,3 +156,16 @@ async def _ready(system: System) -> None:
         while "Ready." not in system.serve.last_lines():
             system.serve.require_running()
             await asyncio.sleep(0.1)
+
+
+async def _answers_every_kind(system: System) -> None:
+    """Raise ChaosError if a kind of request is refused before anything is broken."""
+    kinds = {request.path: request for request in every_kind()}
+    async with httpx.AsyncClient(
+        base_url=system.url, trust_env=False, timeout=CLIENT_LIMIT_S
+    ) as client:
+        for path, request in kinds.items():
+            headers = {"content-type": request.content_type}
+            answer = await client.post(path, content=request.body, headers=headers)
+            if not answer.is_success:
+                raise ChaosError(f"{path}, with nothing broken: {answer.status_code} {answer.text}")
