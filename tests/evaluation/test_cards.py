@@ -101,6 +101,13 @@ def test_calibration_over_all_actors() -> None:
     assert f"{chance['mean']:.3f} on average, up to {chance['percentile_95']:.3f}" in AUDIO
     assert f"unweighted average recall is {uar['value']:.3f} ({span(uar)})" in AUDIO
     assert error in README
+    transfer = found["transfer"]
+    folds = [f"{temperature:.2f}" for temperature in transfer["folds"]]
+    assert f"want {', '.join(folds[:-1])} and {folds[-1]}." in " ".join(AUDIO.split())
+    assert f"want a temperature of {transfer['both']:.2f}" in " ".join(AUDIO.split())
+    heard, strangers = transfer["heard"], transfer["strangers"]
+    parts = f"{heard:.2f} of the 16 that the layers heard, {strangers:.2f} of the four of dev"
+    assert parts in " ".join(AUDIO.split())
 
 
 def test_the_text_cards_scores() -> None:
