@@ -118,11 +118,7 @@ class Admission:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """Be one of those who ask the log, after a second at most, or raise OverloadedError."""
-        try:
-            async with asyncio.timeout(_READING_TURN_S):
-                await self._reads.acquire()
-        except TimeoutError:
-            self._refuse()
+        await self._acquire(self._reads, _READING_TURN_S)
         try:
             yield
         finally:
@@ -143,17 +139,21 @@ class Admission:
     @asynccontextmanager
     async def turn(self, timeout_s: float) -> AsyncIterator[None]:
         """Hold a place for an item once there is one; OverloadedError if there is none in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._turns.acquire()
-        except TimeoutError:
-            self._refuse()
+        await self._acquire(self._turns, timeout_s)
         try:
             await self._free_place(timeout_s)
             with self.place():
                 yield
         finally:
             self._turns.release()
+
+    async def _acquire(self, turns: asyncio.Semaphore, timeout_s: float) -> None:
+        """Return with a turn of these, or raise OverloadedError if none comes in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await turns.acquire()
+        except TimeoutError:
+            self._refuse()
 
     async def _free_place(self, timeout_s: float) -> None:
         """Return when a place is free, or when the time is up."""
