@@ -25,21 +25,41 @@ START_TIMEOUT_S = 240.0
 _LONGEST = ("e2e", "ui", "chaos", "export")
 # These files share what takes long to make, and so count as one.
 _TOGETHER = {
-    "tests/e2e/test_models.py": "swapping",
-    "tests/e2e/test_models_on_trial.py": "swapping",
-    "tests/ui/test_docs.py": "stack and browser",
-    "tests/ui/test_page.py": "stack and browser",
-    "tests/ui/test_samples.py": "stack and browser",
-    "tests/ui/test_timeline.py": "stack and browser",
-    "tests/api/test_promises.py": "locked",
-    "tests/api/test_real_stream.py": "locked",
-    "tests/e2e/test_keys.py": "locked",
-    "tests/ui/test_monitor.py": "locked",
-    "tests/ui/test_page_keys.py": "locked",
-    "tests/export/test_batching.py": "exported audio",
-    "tests/export/test_export.py": "exported audio",
+    "swapping": ("e2e/test_models.py", "e2e/test_models_on_trial.py"),
+    "stack, locked, browser": (
+        "api/test_promises.py",
+        "api/test_real_stream.py",
+        "e2e/test_keys.py",
+        "ui/test_docs.py",
+        "ui/test_monitor.py",
+        "ui/test_page.py",
+        "ui/test_page_keys.py",
+        "ui/test_samples.py",
+        "ui/test_timeline.py",
+    ),
+    "stack": (
+        "api/test_real_answers.py",
+        "api/test_real_bad_input.py",
+        "api/test_real_batch.py",
+        "api/test_real_degraded.py",
+        "api/test_real_timeline.py",
+        "benchmarks/test_service.py",
+        "benchmarks/test_stages.py",
+        "deploy/test_probes.py",
+        "docker/test_monitoring.py",
+        "docker/test_watched.py",
+        "e2e/test_clients.py",
+        "e2e/test_decoder_crash.py",
+        "e2e/test_seeing.py",
+        "e2e/test_serve.py",
+        "evaluation/test_commands.py",
+        "serving/test_control.py",
+        "test_readme.py",
+    ),
+    "exported audio": ("export/test_batching.py", "export/test_export.py"),
 }
-_FIRST = ("tests/chaos/test_faults.py", "swapping", "stack and browser", "locked")
+_SCOPES = {f"tests/{file}": scope for scope, files in _TOGETHER.items() for file in files}
+_FIRST = ("swapping", "stack, locked, browser", "stack", "tests/chaos/test_faults.py")
 # torch's threads gain nothing from toys, and on a busy machine they wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
@@ -72,7 +92,7 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # which says nothing of
 
 def _scope(nodeid: str) -> str:
     file = nodeid.split("::")[0]
-    return _TOGETHER.get(file, file)
+    return _SCOPES.get(file, file)
 
 
 @pytest.hookimpl(optionalhook=True)

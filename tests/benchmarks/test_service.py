@@ -56,6 +56,7 @@ def test_it_measures_a_running_triton(
     assert result.stdout.startswith(written.with_suffix(".md").read_text().splitlines()[0])
 
 
+@pytest.mark.slow
 def test_without_an_address_it_starts_a_triton_of_its_own(tmp_path: Path) -> None:
     options = ["--model", "emotion_text", "--concurrency", "1", "--seconds", "0.3"]
     result = measure(*options, "--output", str(tmp_path))

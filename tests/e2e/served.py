@@ -4,6 +4,8 @@ import csv
 import re
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from psycopg.rows import dict_row
 from benchmarks.peers.processes import family, resident_bytes
 from export.manifest import Branch
 from serving.models.steps import ask
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
 from tests.conftest import NEUROSENSE, start_serve, stop_serve
 from tests.e2e.swapping import TEXTS
@@ -94,6 +98,12 @@ class Served:
             found = connection.execute("SELECT * FROM emotion_logs").fetchall()
         return {str(row["id"]): row for row in found}
 
+    @contextmanager
+    def repository(self) -> Iterator[Repository]:
+        """Yield what swaps the versions of the Triton that runs now: a start makes another key."""
+        with SwappedTriton(self.address, self.key) as triton:
+            yield Repository(self.folder, [triton], synchronizer(None), print)
+
     def restart(self) -> None:
         stop_serve(self.process)
         self.process = start_serve(self.environment, self.log)
@@ -136,7 +146,9 @@ class Served:
         return Path(path).parts[1:3] == (self.state / "run").readlink().parts[1:3]
 
 
-def expected(triton: SwappedTriton) -> dict[tuple[str, str], Any]:
+def expected(repository: Repository) -> dict[tuple[str, str], Any]:
+    """Return the probabilities that each version gives for each of TEXTS."""
+    [triton] = repository.tritons
     return {
         (str(version), text): ask(triton, "text", version, text.encode()).probabilities
         for version in (1, 2)

@@ -13,8 +13,8 @@ import numpy as np
 from ensemble.labels import EMOTIONS
 
 TEXTS = ["I love this!", "leave me alone", "The meeting was moved to Thursday.", "I am afraid"]
-WORKERS = 4
-PAUSE_S = 0.06
+WORKERS = 2
+PAUSE_S = 0.1
 """Of each worker after an answer: what is tested is that requests meet a swap, not how many."""
 
 

@@ -18,9 +18,6 @@ from export.publish import MODELS
 from serving.choice import read_choice
 from serving.models.exclusive import swapping
 from serving.models.steps import ask
-from serving.models.swap import Repository
-from serving.models.synchronized import synchronizer
-from serving.models.triton import SwappedTriton
 from tests.conftest import start_serve, stop_serve
 from tests.e2e.served import LABELS, SENTENCES, Served, expected, readme_commands, shell
 from tests.e2e.swapping import load
@@ -65,25 +62,23 @@ def test_the_commands_of_the_readme_swap_to_a_multilingual_model(
     assert served.answering("text") == ("neurosense/starter-text", "1")
 
 
-SWAPS = 50
 LONG = (pytest.mark.slow, pytest.mark.timeout(1800))
 
 
 @pytest.mark.usefixtures("toys")
-@pytest.mark.parametrize("whole", [2, pytest.param(SWAPS, marks=LONG)])
-def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(
-    served: Served, whole: int
+@pytest.mark.parametrize(("turns", "whole"), [(20, 2), pytest.param(50, 50, marks=LONG)])
+def test_swaps_under_load_fail_no_request_and_mix_no_versions(
+    served: Served, turns: int, whole: int
 ) -> None:
-    """`whole` of them load and unload; the others turn the ensembles, which requests meet."""
-    with SwappedTriton(served.address, served.key) as triton:
-        repository = Repository(served.folder, [triton], synchronizer(None), print)
+    """`whole` swaps load and unload; before them, `turns` only turn the ensembles."""
+    with served.repository() as repository:
         with swapping(served.folder):
             with repository.beside("text", 2):
-                answers = expected(triton)
+                answers = expected(repository)
                 with load(served.url, wav(), answers) as running:
-                    for number in range(SWAPS - whole):
+                    for number in range(turns):
                         repository.promote("text", 1 + (number + 1) % 2)
-                        time.sleep(0.05)  # so that requests meet each of them
+                        time.sleep(0.1)  # so that requests meet each of them
             others = {pid for pid, step in served.processes().items() if "text" not in step}
             with load(served.url, wav(), answers) as through_whole:
                 for number in range(whole):
@@ -99,7 +94,7 @@ def test_50_swaps_under_load_fail_no_request_and_mix_no_versions(
             served.models("promote", "text", "2", "--force")
             assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
             served.models("rollback", "text")
-    loads = [running, through_whole, through_commands][whole == SWAPS :]
+    loads = [running, through_whole, through_commands]
     assert [one.wrong for one in loads] == [[]] * len(loads)
     for one in loads:
         assert min(one.versions["1"], one.versions["2"]) >= 10, one.versions
@@ -136,8 +131,7 @@ def test_long_recordings_that_meet_a_swap_are_answered_by_the_version_that_took_
             assert not [one.result() for one in asking if one.done()]
             time.sleep(0.05)
 
-    with SwappedTriton(served.address, served.key) as triton, ThreadPoolExecutor(2) as pool:
-        repository = Repository(served.folder, [triton], synchronizer(None), print)
+    with served.repository() as repository, ThreadPoolExecutor(2) as pool:
         asking = [pool.submit(ask) for _ in range(2)]  # a busy machine gets no more done in time
         try:
             with swapping(served.folder):
@@ -163,11 +157,10 @@ def test_memory_of_the_old_version_comes_back(served: Served) -> None:
         assert served.both()["models"]["text"]["version"] == version
         return served.triton_bytes()
 
-    with SwappedTriton(served.address, served.key) as triton, swapping(served.folder):
-        repository = Repository(served.folder, [triton], synchronizer(None), print)
+    with served.repository() as repository, swapping(served.folder):
         before = answered("1")
         with repository.beside("text", 2):
-            ask(triton, "text", 2, b"I love this!")
+            ask(repository.tritons[0], "text", 2, b"I love this!")
             beside = answered("1")
             repository.promote("text", 2)
         after = answered("2")
@@ -178,20 +171,18 @@ def test_memory_of_the_old_version_comes_back(served: Served) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=LONG)])
+@pytest.mark.parametrize("kills", [2, pytest.param(60, marks=LONG)])
 def test_killed_at_any_moment_it_serves_one_version_and_the_next_command_finishes(
     served: Served, kills: int, tmp_path: Path
 ) -> None:
     """Text and multimodal may call different versions after a kill, each of them whole."""
-    with SwappedTriton(served.address, served.key) as triton:
-        repository = Repository(served.folder, [triton], synchronizer(None), print)
-        with swapping(served.folder):
-            with repository.beside("text", 2):
-                answers = expected(triton)
-            start_s = time.monotonic()
-            repository.swap("text", 1)
-            repository.swap("text", 2)
-            whole_s = time.monotonic() - start_s
+    with served.repository() as repository, swapping(served.folder):
+        with repository.beside("text", 2):
+            answers = expected(repository)
+        start_s = time.monotonic()
+        repository.swap("text", 1)
+        repository.swap("text", 2)
+        whole_s = time.monotonic() - start_s
     command = [sys.executable, "-c", SWAPPER, str(served.folder), served.address, served.key]
     with (
         load(served.url, wav(), answers) as running,
@@ -226,28 +217,26 @@ def test_killed_at_any_moment_it_serves_one_version_and_the_next_command_finishe
     assert served.answering("text")[1] == version
     assert served.both()["models"]["text"]["version"] == version
     assert served.steps() == {f"text_classifier/{version}", f"text_tokenizer/{version}"}
-    with SwappedTriton(served.address, served.key) as triton, swapping(served.folder):
-        Repository(served.folder, [triton], synchronizer(None), print).swap("text", 1)
+    with served.repository() as repository, swapping(served.folder):
+        repository.swap("text", 1)
 
 
 @pytest.mark.usefixtures("toys")
 def test_ensembles_that_disagree_are_brought_together_by_the_next_command(served: Served) -> None:
     """As after a kill between the two: what decides is the ensemble of the branch alone."""
-    with SwappedTriton(served.address, served.key) as triton:
-        repository = Repository(served.folder, [triton], synchronizer(None), print)
-        with swapping(served.folder):
-            repository.load("text", {1, 2})
-            file = served.folder / "emotion_multimodal/config.pbtxt"
-            old = file.read_text()
-            repository.promote("text", 2)
-            file.write_text(old)
-            triton.load("emotion_multimodal")
-            assert served.answering("text")[1] == "2"
-            assert served.both()["models"]["text"]["version"] == "1"
-            repository.swap("text", 2)  # what `promote` does
-            assert served.both()["models"]["text"]["version"] == "2"
-            assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
-            repository.swap("text", 1)
+    with served.repository() as repository, swapping(served.folder):
+        repository.load("text", {1, 2})
+        file = served.folder / "emotion_multimodal/config.pbtxt"
+        old = file.read_text()
+        repository.promote("text", 2)
+        file.write_text(old)
+        repository.tritons[0].load("emotion_multimodal")
+        assert served.answering("text")[1] == "2"
+        assert served.both()["models"]["text"]["version"] == "1"
+        repository.swap("text", 2)  # what `promote` does
+        assert served.both()["models"]["text"]["version"] == "2"
+        assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
+        repository.swap("text", 1)
 
 
 @pytest.mark.usefixtures("toys")

@@ -20,8 +20,6 @@ from serving.models import trials
 from serving.models.exclusive import swapping
 from serving.models.inventory import entries
 from serving.models.swap import Repository
-from serving.models.synchronized import synchronizer
-from serving.models.triton import SwappedTriton
 from serving.trial import CANDIDATES, Trial, read_trial
 from tests.e2e.served import Served, expected, readme_commands, shell
 from tests.e2e.swapping import TEXTS, load
@@ -56,13 +54,12 @@ with SwappedTriton(address, key) as triton:
 @pytest.fixture
 def repository(served: Served) -> Iterator[Repository]:
     """The running system's; what a test leaves on trial ends."""
-    with SwappedTriton(served.address, served.key) as triton:
-        yield Repository(served.folder, [triton], synchronizer(None), print)
-    with SwappedTriton(served.address, served.key) as triton:  # a start makes another key
-        if trial := read_trial(served.folder):
-            one = Repository(served.folder, [triton], synchronizer(None), print)
+    with served.repository() as one:
+        yield one
+    if trial := read_trial(served.folder):
+        with served.repository() as one:  # not the one above: a test may have started it anew
             trials.end(one, trial.branch)
-            served.wait_for_trial()
+        served.wait_for_trial()
 
 
 def failed(served: Served) -> float:
@@ -94,7 +91,7 @@ def test_the_share_of_a_canary_is_what_was_asked_for(
 ) -> None:
     trials.begin(repository, Trial("text", 2, "canary", SHARE * 100))
     served.wait_for_trial(branch="text", version="2", kind="canary", percent=SHARE * 100)
-    answers = expected(repository.tritons[0])
+    answers = expected(repository)
     with ThreadPoolExecutor(4) as pool, httpx.Client(base_url=served.url, timeout=60) as client:
 
         def ask(number: int) -> Any:
@@ -125,7 +122,7 @@ def test_trials_begin_change_and_end_under_load_and_fail_no_request(
 ) -> None:
     before = failed(served)
     with repository.beside("text", 2):
-        answers = expected(repository.tritons[0])
+        answers = expected(repository)
     with load(served.url, wav(), answers) as running, swapping(served.folder):
         for percent in (30, 100):
             trials.begin(repository, Trial("text", 2, "canary", percent))
@@ -193,9 +190,9 @@ def test_the_commands_of_the_readme_and_a_start_goes_on_with_a_shadow(
     assert (told["action"], told["branch"], told["percent"]) == ("shadow", "audio", 100)
     served.restart()
     served.wait_for_trial(branch="audio", version="2", kind="shadow", percent=100)
-    with SwappedTriton(served.address, served.key) as triton:
+    with served.repository() as anew:
         states = {
-            (e.branch, e.version): (e.state, e.loaded) for e in entries(served.folder, [triton])
+            (e.branch, e.version): (e.state, e.loaded) for e in entries(served.folder, anew.tritons)
         }
     assert states["audio", 2] == ("shadow 100%", True)
     given = both(served)

@@ -82,6 +82,7 @@ def test_they_are_exported_served_and_kept_for_the_next_start(
     assert "ONNX" not in (tmp_path / "second.log").read_text()
 
 
+@pytest.mark.slow
 def test_hub_checkpoints_come_once_and_then_need_no_hub(tmp_path: Path) -> None:
     """The mini hub speaks the real one's protocol; the second start finds it gone."""
     names = {"text": "someone/bert-emotion", "audio": "someone/hubert-emotion"}

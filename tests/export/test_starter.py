@@ -115,6 +115,7 @@ def test_casts_are_done_when_the_model_is_loaded(starters: Path, tmp_path: Path)
     assert onnx.TensorProto.FLOAT16 not in {weight.data_type for weight in graph.initializer}
 
 
+@pytest.mark.slow
 def test_packing_again_changes_nothing_until_the_weights_change(
     starters: Path, tmp_path: Path
 ) -> None:
