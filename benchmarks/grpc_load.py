@@ -12,8 +12,7 @@ from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
-from tritonclient.grpc import InferInput
-from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.grpc import InferenceServerClient, InferInput, aio
 
 from benchmarks.inputs import Clip, cut_clips, read_sentences
 
@@ -49,6 +48,22 @@ def audio_seconds(requests: Sequence[Asked]) -> float:
     return sum(one.clip.seconds for one in requests if one.clip)
 
 
+def waits_ms(url: str, requests: Sequence[Asked]) -> list[float]:
+    """Return how long Triton's gRPC port at `url` took for each request, one at a time.
+
+    Raises:
+        InferenceServerException: one was refused.
+    """
+    waits = []
+    with InferenceServerClient(url) as client:
+        for one in requests:
+            inputs = _inputs(one)
+            begin = time.perf_counter()
+            client.infer(one.model, inputs)
+            waits.append((time.perf_counter() - begin) * 1000)
+    return waits
+
+
 def per_second(url: str, requests: Sequence[Asked], in_flight: int) -> float:
     """Return how many requests per second Triton's gRPC port at `url` answers.
 
@@ -61,7 +76,7 @@ def per_second(url: str, requests: Sequence[Asked], in_flight: int) -> float:
 
 
 async def _per_second(url: str, requests: Sequence[Asked], in_flight: int) -> float:
-    client = InferenceServerClient(url)
+    client = aio.InferenceServerClient(url)
     try:
         encoded = [(one.model, _inputs(one)) for one in requests]
         await _send(client, encoded[: min(in_flight, 8)], in_flight)

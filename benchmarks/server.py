@@ -77,7 +77,7 @@ def mean_batches(before: dict[str, Counts], after: dict[str, Counts]) -> dict[st
     }
 
 
-def triton_on_free_ports(repository: Path, log_path: Path) -> Triton:
+def triton_on_free_ports(repository: Path, log_path: Path, response_cache_mb: int = 0) -> Triton:
     """Return a Triton that serves a rendered repository, not started yet."""
     http_port, grpc_port, metrics_port = free_ports(3)
     return Triton(
@@ -86,6 +86,7 @@ def triton_on_free_ports(repository: Path, log_path: Path) -> Triton:
         grpc_port=grpc_port,
         metrics_port=metrics_port,
         log_path=log_path,
+        response_cache_mb=response_cache_mb,
     )
 
 

@@ -70,6 +70,8 @@ def _apply_settings(config: Any, settings: Settings) -> None:
         config.parameters["max_channels"].string_value = str(settings.max_audio_channels)
     if config.name == "fusion":
         config.parameters["strategy"].string_value = settings.fusion_strategy
+    if config.platform == "ensemble" and settings.response_cache_mb:
+        config.response_cache.enable = True
     if config.name == "audio_classifier" and settings.audio_batch_size:
         config.max_batch_size = settings.audio_batch_size
     if config.backend == "python" and settings.step_instances:

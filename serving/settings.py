@@ -66,6 +66,14 @@ class Settings(BaseSettings):
         description="of `audio_decoder`, `text_tokenizer` and `fusion` each, which run on the CPU; "
         "unset: 2, 1 and 1; a GPU is kept busy by more",
     )
+    response_cache_mb: int = Field(
+        0,
+        ge=0,
+        le=2**16,
+        description="memory in which Triton keeps answers, so that the same input is answered "
+        "again without a model; 0: none. It tells inputs apart by a hash of 64 bits: leave it off "
+        "where people who wish others ill may send input",
+    )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         PROJECT / ".neurosense",
         description="everything that running writes: served repository, database, logs",

@@ -126,6 +126,7 @@ def _triton(settings: Settings, run_dir: Path) -> Triton:
         log_path=settings.log_dir / "triton.log",
         run_dir=run_dir,
         otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
+        response_cache_mb=settings.response_cache_mb,
     )
 
 

@@ -35,7 +35,8 @@ class Triton(Server):
     """Context manager: a Triton that serves every model of `repository` on three ports.
 
     `run_dir` takes its folder of backends, and gives its name to the steps' shared memory.
-    `host` is a loopback address.
+    `host` is a loopback address. `response_cache_mb` is the memory for answers of the ensembles
+    that `render` let have them.
     """
 
     name = "triton"
@@ -52,6 +53,7 @@ class Triton(Server):
         run_dir: Path | None = None,
         otlp_endpoint: str | None = None,
         host: str = _HOST,
+        response_cache_mb: int = 0,
     ) -> None:
         self.http_url = f"{host}:{http_port}"
         self.grpc_url = f"{host}:{grpc_port}"
@@ -63,6 +65,7 @@ class Triton(Server):
         self._log_path = log_path
         self._run_dir = run_dir
         self._otlp_endpoint = otlp_endpoint
+        self._response_cache_mb = response_cache_mb
 
     def __enter__(self) -> "Triton":
         """Start it; returns when every model is ready, ServingError if it dies before."""
@@ -187,6 +190,7 @@ class Triton(Server):
             *control.options(self.control_key),
             *ports,
             *_tracing(self._otlp_endpoint),
+            *_caching(self._response_cache_mb),
         ]
 
     def _chosen(self) -> list[str]:
@@ -209,6 +213,15 @@ def _tracing(otlp_endpoint: str | None) -> list[str]:
         "opentelemetry,resource=service.name=neurosense-triton",
     )
     return [f"--trace-config={setting}" for setting in settings]
+
+
+def _caching(response_cache_mb: int) -> list[str]:
+    if not response_cache_mb:
+        return []
+    return [
+        f"--cache-directory={wheel_folder() / 'caches'}",
+        f"--cache-config=local,size={response_cache_mb * 2**20}",
+    ]
 
 
 def has_gpu() -> bool:

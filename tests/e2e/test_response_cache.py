@@ -1,0 +1,124 @@
+"""With a response cache, what is asked again is answered by Triton itself, and nothing else is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tritonclient.grpc as triton
+
+from benchmarks.server import triton_on_free_ports
+from export.calibrated import publish_calibrated
+from export.publish import MODELS
+from export.starter import publish_starter
+from serving.models.exclusive import swapping
+from serving.models.swap import Repository
+from serving.models.synchronized import synchronizer
+from serving.models.triton import SwappedTriton
+from serving.repository import render
+from serving.settings import Settings
+from serving.triton import Triton
+from tests.recordings import wav
+
+TEXT, OTHER_TEXT, AUDIO = b"I love this!", b"Leave me alone.", wav(1)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A Triton that keeps answers of the starters; a colder version 2 of text is published."""
+
+    folder: Path
+    triton: Triton
+
+    def repository(self, swapped: SwappedTriton) -> Repository:
+        return Repository(self.folder, [swapped], synchronizer(None), print)
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
+    root = tmp_path_factory.mktemp("cached")
+    folder = root / "models"
+    published = {branch: publish_starter(branch, folder) for branch in MODELS}
+    render(folder, published, Settings(response_cache_mb=8), gpu=False)
+    assert publish_calibrated(folder, "text", 1, {"temperature": 3.0}).version == 2
+    with triton_on_free_ports(folder, root / "triton.log", response_cache_mb=8) as started:
+        yield Cached(folder, started)
+
+
+@pytest.fixture
+def client(cached: Cached) -> Iterator[Any]:
+    with triton.InferenceServerClient(cached.triton.grpc_url) as one:
+        yield one
+
+
+def ask(client: Any, model: str, **given: Any) -> npt.NDArray[np.float32]:
+    tensors = []
+    for name, value in given.items():
+        kind = "FP32" if isinstance(value, float) else "BYTES"
+        tensor = triton.InferInput(name, [1, 1], kind)
+        dtype: Any = np.float32 if isinstance(value, float) else np.object_
+        tensor.set_data_from_numpy(np.array([[value]], dtype=dtype))
+        tensors.append(tensor)
+    found: npt.NDArray[np.float32] = client.infer(model, tensors).as_numpy("PROBABILITIES")
+    return found
+
+
+def executed(client: Any) -> dict[str, int]:
+    """Return how often each step has run, of any version."""
+    counts = dict.fromkeys(("text_tokenizer", "text_classifier", "audio_classifier", "fusion"), 0)
+    for one in client.get_inference_statistics().model_stats:
+        if one.name in counts:
+            counts[one.name] += one.execution_count
+    return counts
+
+
+def test_what_is_asked_again_runs_no_model(client: Any) -> None:
+    both = {"TEXT": TEXT, "AUDIO": AUDIO}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("emotion_text", {"TEXT": TEXT}),
+        ("emotion_audio", {"AUDIO": AUDIO}),
+        ("emotion_multimodal", {**both, "TEXT_WEIGHT": 0.55}),
+    ]
+    first = [ask(client, model, **given) for model, given in asked]
+    before = executed(client)
+    again = [ask(client, model, **given) for model, given in asked]
+    assert executed(client) == before
+    np.testing.assert_array_equal(again, first)
+
+
+def test_another_input_is_answered_for_itself(client: Any) -> None:
+    both = {"TEXT": TEXT, "AUDIO": AUDIO}
+    text, other = (ask(client, "emotion_text", TEXT=one) for one in (TEXT, OTHER_TEXT))
+    assert text.argmax() != other.argmax()
+    heavy, light = (
+        ask(client, "emotion_multimodal", **both, TEXT_WEIGHT=weight) for weight in (1.0, 0.0)
+    )
+    np.testing.assert_allclose(heavy, text, atol=1e-6)
+    np.testing.assert_allclose(light, ask(client, "emotion_audio", AUDIO=AUDIO), atol=1e-6)
+
+
+def test_another_version_answers_for_itself_and_the_first_is_remembered(
+    cached: Cached, client: Any
+) -> None:
+    first = ask(client, "emotion_text", TEXT=TEXT)
+    with (
+        SwappedTriton(cached.triton.grpc_url, cached.triton.control_key) as swapped,
+        swapping(cached.folder),
+    ):
+        repository = cached.repository(swapped)
+        repository.swap("text", 2)
+        second = ask(client, "emotion_text", TEXT=TEXT)
+        assert second.max() < first.max() - 0.05
+        repository.swap("text", 1)
+    before = executed(client)
+    np.testing.assert_array_equal(ask(client, "emotion_text", TEXT=TEXT), first)
+    assert executed(client)["text_classifier"] <= before["text_classifier"]
+
+
+def test_a_refused_input_is_refused_again(client: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(triton.InferenceServerException, match="text_empty"):
+            ask(client, "emotion_text", TEXT=b" ")
