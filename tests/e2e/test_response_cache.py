@@ -18,7 +18,7 @@ from serving.models.exclusive import swapping
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton
-from serving.repository import render
+from serving.repository import read_config, render
 from serving.settings import Settings
 from serving.triton import Triton
 from tests.recordings import wav
@@ -116,6 +116,15 @@ def test_another_version_answers_for_itself_and_the_first_is_remembered(
     before = executed(client)
     np.testing.assert_array_equal(ask(client, "emotion_text", TEXT=TEXT), first)
     assert executed(client)["text_classifier"] <= before["text_classifier"]
+
+
+def test_none_is_kept_unless_asked_for(tmp_path: Path) -> None:
+    published = {branch: publish_starter(branch, tmp_path) for branch in MODELS}
+    for megabytes in (0, 8):
+        render(tmp_path, published, Settings(response_cache_mb=megabytes), gpu=False)
+        configs = {path.parent.name: read_config(path) for path in tmp_path.glob("*/config.pbtxt")}
+        keeping = {name for name, one in configs.items() if one.response_cache.enable}
+        assert keeping == ({name for name in configs if "emotion" in name} if megabytes else set())
 
 
 def test_a_refused_input_is_refused_again(client: Any) -> None:
