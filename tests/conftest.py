@@ -62,6 +62,8 @@ _SCOPES = {f"tests/{file}": scope for scope, files in _TOGETHER.items() for file
 _FIRST = ("swapping", "stack, locked, browser", "stack", "tests/chaos/test_faults.py")
 # torch's threads gain nothing from toys, and on a busy machine they wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing that is forked here goes on with gRPC; its handlers would write into logs that tests read.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # httpx reads all certificates anew for each call, which is most of a call's time. Once will do.
 httpx._transports.default.create_ssl_context = functools.cache(  # type: ignore[attr-defined]
     httpx.create_ssl_context

@@ -105,6 +105,7 @@ def test_growth_has_memory_of_every_process(measured_stack: Stack, tmp_path: Pat
         assert one.audio_seconds_per_second
 
 
+@pytest.mark.slow
 def test_cores_are_divided_among_instances(stack: Running, tmp_path: Path) -> None:
     assert divisions(2) == [Division(1, 2), Division(2, 1)]
     assert divisions(1) == [Division(1, 1)]

@@ -90,6 +90,7 @@ def test_a_version_is_verified_promoted_and_rolled_back_over_grpc(elsewhere: Els
         assert triton.loaded("text_classifier") == {1}
 
 
+@pytest.mark.slow
 def test_a_forgotten_sync_changes_nothing_and_is_told(elsewhere: Elsewhere) -> None:
     given = ["--control-key-file", str(elsewhere.key_file)]
     sync = ["--sync", f"cp -ru . '{elsewhere.copy}'"]

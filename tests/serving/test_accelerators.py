@@ -142,6 +142,7 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "NEUROSENSE_CLASSIFIER_INSTANCES: " in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_triton_without_a_gpu_says_what_is_missing(tmp_path: Path) -> None:
     branches: tuple[Branch, ...] = ("text", "audio")
     published = {b: publish_starter(b, tmp_path / "models") for b in branches}
