@@ -1,23 +1,32 @@
-"""Scores the audio starter's last step on all actors of RAVDESS, each by a fit without them.
+"""Scores the audio starter's recipe on actors 1 to 20 of RAVDESS, all of them strangers to it.
 
-    python -m evaluation.folds DATA --out FILE
+    python -m evaluation.folds DATA --layers FOLDER --out FILE
 
-Four test actors are too few to tell whether confidences mean what they say. Here each of six
-folds of four actors is answered by a last step, with its temperature, that was fitted on the other
-twenty. The layers below are the shipped ones: they heard actors 1 to 16, without labels.
+Four test actors are too few to tell whether confidences mean what they say. Here each of five folds
+of four actors is answered by layers, a last step and a temperature that were made of the other
+sixteen, as the shipped ones were made of actors 1 to 16: those answer the last fold. In FILE,
+`temperatures` are those of the folds, `single` what each fold's own answers want, `pooled` what all
+want. Of the test actors none has seen anything.
 
-May a temperature fitted on such answers be shipped? It has to fit strangers, so `transfer` in FILE
-compares voices that the layers heard with those of dev; test actors are in none of it. Needs torch.
+Takes about two core hours, and goes on where it was cut off: finished layers are kept in FOLDER.
+Needs torch, and the teacher that export.starters.train_audio asks for.
 """
 
 import argparse
 import json
+import logging
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import set_seed
 
 from ensemble.labels import EMOTIONS, canonical
 from evaluation.calibration import by_chance, ece, log_loss
@@ -29,10 +38,10 @@ from export import manifest as manifests
 from export.starter import STARTERS
 from export.starters import judge, speech, train_audio
 
-_ACTORS_IN_FOLD = 4
-_TEST_FOLD = (min(speech.TEST_ACTORS) - 1) // _ACTORS_IN_FOLD
-_DEV_FOLD = (min(speech.DEV_ACTORS) - 1) // _ACTORS_IN_FOLD
+_FOLDS = range((min(speech.TEST_ACTORS) - 1) // speech.ACTORS_IN_FOLD)
+_DEV_FOLD = (min(speech.DEV_ACTORS) - 1) // speech.ACTORS_IN_FOLD
 _PLACES = [EMOTIONS.index(canonical(name)) for name in speech.CLASSES]
+log = logging.getLogger("folds")
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,6 @@ class Rows:
         truth: Ints = np.array(_PLACES)[self.truth[self.folds == fold].numpy()]
         return truth
 
-    def temperature(self, fold: int) -> float:
-        """Return what fits the other folds, each answered without itself and without `fold`."""
-        others = [other for other in np.unique(self.folds) if other != fold]
-        answers = np.concatenate([self.answer(other, (fold,)) for other in others])
-        return fit(np.concatenate([self.truth_in(other) for other in others]), answers)
-
 
 def played(model: Any, clips: list[speech.Clip], args: argparse.Namespace) -> Rows:
     """Return the rows of clips played as training does."""
@@ -75,61 +78,42 @@ def played(model: Any, clips: list[speech.Clip], args: argparse.Namespace) -> Ro
         rows=torch.stack([judge.clip_rows(model, clip, args.takes, rng) for clip in clips]),
         silent=judge.silent_rows(model, args.silences, args.seed),
         truth=torch.tensor([clip.label for clip in clips]),
-        folds=np.array([(clip.actor - 1) // _ACTORS_IN_FOLD for clip in clips]),
+        folds=np.array([fold_of(clip) for clip in clips]),
         penalty=args.penalty,
     )
 
 
-def out_of_fold(rows: Rows) -> tuple[Floats, Floats, list[float]]:
+def temperature(rows: Mapping[int, Rows], fold: int) -> float:
+    """Return what fits the other folds, each answered without itself and without `fold`."""
+    others = [other for other in rows if other != fold]
+    answers = np.concatenate([rows[other].answer(other, (fold,)) for other in others])
+    return fit(np.concatenate([rows[other].truth_in(other) for other in others]), answers)
+
+
+def out_of_fold(rows: Mapping[int, Rows]) -> tuple[Floats, Floats, list[float]]:
     """Return all clips' probabilities [n, 7] without and with a temperature, and the folds'.
 
     Clips are in the order of their folds.
+
+    Args:
+        rows: for each fold, those of all clips by the layers that have not heard it.
     """
-    folds = np.unique(rows.folds)
-    temperatures = [rows.temperature(fold) for fold in folds]
-    plain = [rows.answer(fold) for fold in folds]
+    temperatures = [temperature(rows, fold) for fold in rows]
+    plain = [rows[fold].answer(fold) for fold in rows]
     made = [cooled(one, t) for one, t in zip(plain, temperatures, strict=True)]
     return np.concatenate(plain), np.concatenate(made), temperatures
 
 
-def transfer(rows: Rows, strange: int = _DEV_FOLD, unasked: int = _TEST_FOLD) -> dict[str, Any]:
-    """Return the temperatures that fit voices which the layers heard, strangers, and both.
-
-    Those of single `folds` come with them: a difference that these have among themselves is no
-    reason to tell strangers apart.
-
-    Args:
-        rows: of all folds.
-        strange: the fold whose actors the layers have not heard.
-        unasked: the fold that is neither asked nor taught.
-    """
-    asked = [int(fold) for fold in np.unique(rows.folds) if fold != unasked]
-    answers = {fold: (rows.truth_in(fold), rows.answer(fold, (unasked,))) for fold in asked}
-
-    def fitting(some: list[int]) -> float:
-        truths, given = zip(*(answers[fold] for fold in some), strict=True)
-        return fit(np.concatenate(truths), np.concatenate(given))
-
-    return {
-        "folds": [fitting([fold]) for fold in asked],
-        "heard": fitting([fold for fold in asked if fold != strange]),
-        "strangers": fitting([strange]),
-        "both": fitting(asked),
-    }
-
-
-def folds(clips: list[speech.Clip], args: argparse.Namespace) -> dict[str, Any]:
+def folds(clips: list[speech.Clip], rows: Mapping[int, Rows]) -> dict[str, Any]:
     """Return the pooled scores of clips of the four classes, and calibration before and after."""
-    torch.manual_seed(args.seed)
-    rows = played(train_audio.load(args.starter).eval(), clips, args)
     before, after, temperatures = out_of_fold(rows)
-    order = np.argsort(rows.folds, kind="stable")
-    items = [_item(clips[place]) for place in order]
+    items = [_item(clip) for fold in rows for clip in clips if fold_of(clip) == fold]
     truth = np.array([EMOTIONS.index(item.label) for item in items])
+    singly = [fit(rows[fold].truth_in(fold), rows[fold].answer(fold)) for fold in rows]
     return {
-        "models": {"audio": {"revision": manifests.read(args.starter).revision}},
         "temperatures": temperatures,
-        "transfer": transfer(rows),
+        "single": singly,
+        "pooled": fit(truth, before),
         "ece_before": ece(truth, before),
         "ece_after": ece(truth, after),
         "ece_by_chance": by_chance(after),
@@ -137,6 +121,35 @@ def folds(clips: list[speech.Clip], args: argparse.Namespace) -> dict[str, Any]:
         "log_loss_after": log_loss(truth, after),
         "scores": scores(items, after),
     }
+
+
+def fold_of(clip: speech.Clip) -> int:
+    """Return the fold of a clip's actor."""
+    return (clip.actor - 1) // speech.ACTORS_IN_FOLD
+
+
+def rows_without(fold: int, args: argparse.Namespace) -> Rows:
+    """Return all folds' rows by layers that have not heard one of them; trains those not there."""
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s fold {fold}: %(message)s", force=True
+    )
+    torch.set_num_threads(1)  # a process for each core: threads would wait for each other
+    set_seed(args.seed)
+    clips = [clip for clip in speech.read_clips(args.data / "speech") if fold_of(clip) in _FOLDS]
+    folder = args.starter if fold == _DEV_FOLD else args.layers / str(fold)
+    if not folder.exists():
+        unfinished = folder.with_suffix(".unfinished")
+        heard = [clip for clip in clips if fold_of(clip) != fold]
+        train_audio.save(train_audio.train_layers(heard, args), unfinished)
+        unfinished.rename(folder)
+    log.info("playing all clips to %s", folder)
+    set_seed(args.seed)
+    return played(train_audio.load(folder).eval(), labelled(clips), args)
+
+
+def labelled(clips: list[speech.Clip]) -> list[speech.Clip]:
+    """Return the clips of the four classes."""
+    return [clip for clip in clips if clip.label >= 0]
 
 
 def _item(clip: speech.Clip) -> Item:
@@ -147,20 +160,27 @@ def _item(clip: speech.Clip) -> Item:
 def main() -> None:
     """Write the figures that the command line asks for, and print the main ones."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.folds", description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with speech/manifest.csv")
-    parser.add_argument("--starter", type=Path, default=STARTERS / "audio", help="checkpoint")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add = parser.add_argument
+    add("data", type=Path, help="folder with speech/manifest.csv")
+    add("--layers", type=Path, required=True, help="folder for what is trained for each fold")
+    add("--starter", type=Path, default=STARTERS / "audio", help="checkpoint: the last fold's")
+    add("--out", type=Path, required=True, help="JSON file to write")
+    add("--processes", type=int, default=os.cpu_count(), help="folds at once")
+    train_audio.add_layers(parser)
     train_audio.add_last_step(parser)
     args = parser.parse_args()
-    torch.set_num_threads(1)  # the fits are small: threads would wait for each other
-    clips = [clip for clip in speech.read_clips(args.data / "speech") if clip.label >= 0]
-    made = folds(clips, args)
-    args.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    uar, chance = made["scores"]["unweighted_recall"], made["ece_by_chance"]
+    args.layers.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(args.processes, get_context("spawn")) as pool:
+        made = dict(zip(_FOLDS, pool.map(rows_without, _FOLDS, repeat(args)), strict=True))
+    clips = labelled(speech.read_clips(args.data / "speech"))
+    revision = manifests.read(args.starter).revision
+    found = {"models": {"audio": {"revision": revision}}, **folds(clips, made)}
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    uar, chance = found["scores"]["unweighted_recall"], found["ece_by_chance"]
     print(  # noqa: T201
-        f"{len(clips)} clips: UAR {uar['value']:.3f} ({uar['interval'][0]:.3f} to "
-        f"{uar['interval'][1]:.3f}), ECE {made['ece_before']:.3f} without and "
-        f"{made['ece_after']:.3f} with a temperature (chance: {chance['mean']:.3f}, up to "
+        f"{found['scores']['rows']} clips: UAR {uar['value']:.3f} ({uar['interval'][0]:.3f} to "
+        f"{uar['interval'][1]:.3f}), ECE {found['ece_before']:.3f} without and "
+        f"{found['ece_after']:.3f} with a temperature (chance: {chance['mean']:.3f}, up to "
         f"{chance['percentile_95']:.3f})"
     )
 

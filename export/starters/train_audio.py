@@ -27,17 +27,20 @@ LAST_STEP = 3
 
 def train(clips: list[speech.Clip], args: argparse.Namespace) -> Any:
     """The steps from ``args.from_step`` on, the earlier ones as they are in --out; the model."""
-    if args.from_step == LAST_STEP:
-        model = load(args.out)
-    else:
-        rng = np.random.default_rng(args.seed)
-        teacher = moonshine.load()
-        model = network.build(teacher)
-        learn_to_hear(model, clips, args)
-        takes = record(model, teacher, clips, args.takes, rng)
-        distill(model, [take for some in takes for take in some], args, rng)
+    model = load(args.out) if args.from_step == LAST_STEP else train_layers(clips, args)
     set_seed(args.seed)  # so that the last step draws the same alone
     judge.teach(model, [clip for clip in clips if clip.label >= 0], args)
+    return model
+
+
+def train_layers(clips: list[speech.Clip], args: argparse.Namespace) -> Any:
+    """The first two steps, which hear no labels; the model."""
+    rng = np.random.default_rng(args.seed)
+    teacher = moonshine.load()
+    model = network.build(teacher)
+    learn_to_hear(model, clips, args)
+    takes = record(model, teacher, clips, args.takes, rng)
+    distill(model, [take for some in takes for take in some], args, rng)
     return model
 
 
@@ -86,6 +89,17 @@ def report(folder: Path, parts: dict[str, list[speech.Clip]]) -> None:
         log.info("  confusion (rows true):\n%s", scores.confusion(truth, guess, classes))
 
 
+def add_layers(parser: argparse.ArgumentParser) -> None:
+    """Add what the first two steps are set by."""
+    add = parser.add_argument
+    add("--hear", type=int, default=1500, help="steps of teaching the convolutions to hear")
+    add("--hear-lr", type=float, default=3e-3, help="their peak learning rate")
+    add("--distill", type=int, default=1000, help="steps of teaching the layers above them")
+    add("--lr", type=float, default=1e-3, help="their peak learning rate")
+    add("--frames", type=int, default=100, help="length of a stretch for that, 20 ms each")
+    add("--batch", type=int, default=16, help="stretches in a step")
+
+
 def add_last_step(parser: argparse.ArgumentParser) -> None:
     """Add what the last step is set by."""
     add = parser.add_argument
@@ -109,12 +123,7 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, required=True, help="checkpoint folder to write, or to evaluate")
     add("--evaluate-only", action="store_true", help="score the checkpoint that is in --out")
     add("--from-step", type=int, choices=(1, LAST_STEP), default=1, help="3: the last step alone")
-    add("--hear", type=int, default=1500, help="steps of teaching the convolutions to hear")
-    add("--hear-lr", type=float, default=3e-3, help="their peak learning rate")
-    add("--distill", type=int, default=1000, help="steps of teaching the layers above them")
-    add("--lr", type=float, default=1e-3, help="their peak learning rate")
-    add("--frames", type=int, default=100, help="length of a stretch for that, 20 ms each")
-    add("--batch", type=int, default=16, help="stretches in a step")
+    add_layers(parser)
     add_last_step(parser)
     add("--threads", type=int, default=1, help="CPU threads")
     return parser.parse_args()

@@ -91,23 +91,21 @@ def test_temperatures_and_calibration_errors() -> None:
     assert f"is {fitted['temperature']:.2f}, fitted on dev" in README
 
 
-def test_calibration_over_all_actors() -> None:
+def test_calibration_on_strangers() -> None:
     found = report("audio-folds")
     chance = found["ece_by_chance"]
     uar = found["scores"]["unweighted_recall"]
     error = f"{found['ece_after']:.3f}"
     assert found["ece_after"] <= 0.05
-    assert f"ECE is {error} ({found['ece_before']:.3f} without" in AUDIO
-    assert f"{chance['mean']:.3f} on average, up to {chance['percentile_95']:.3f}" in AUDIO
-    assert f"unweighted average recall is {uar['value']:.3f} ({span(uar)})" in AUDIO
+    card = " ".join(AUDIO.split())
+    assert f"Over the {found['scores']['rows']} clips of actors 1 to 20" in card
+    assert f"ECE is {error} ({found['ece_before']:.3f} without" in card
+    assert f"{chance['mean']:.3f} on average, up to {chance['percentile_95']:.3f}" in card
+    assert f"unweighted average recall is {uar['value']:.3f} ({span(uar)})" in card
     assert error in README
-    transfer = found["transfer"]
-    folds = [f"{temperature:.2f}" for temperature in transfer["folds"]]
-    assert f"want {', '.join(folds[:-1])} and {folds[-1]}." in " ".join(AUDIO.split())
-    assert f"want a temperature of {transfer['both']:.2f}" in " ".join(AUDIO.split())
-    heard, strangers = transfer["heard"], transfer["strangers"]
-    parts = f"{heard:.2f} of the 16 that the layers heard, {strangers:.2f} of the four of dev"
-    assert parts in " ".join(AUDIO.split())
+    single = [f"{temperature:.2f}" for temperature in found["single"]]
+    wanted = f"a temperature of {found['pooled']:.2f}, single folds {', '.join(single[:-1])}"
+    assert f"{wanted} and {single[-1]}." in card
 
 
 def test_the_text_cards_scores() -> None:
