@@ -38,10 +38,18 @@ from export import manifest as manifests
 from export.starter import STARTERS
 from export.starters import judge, speech, train_audio
 
-_FOLDS = range((min(speech.TEST_ACTORS) - 1) // speech.ACTORS_IN_FOLD)
-_DEV_FOLD = (min(speech.DEV_ACTORS) - 1) // speech.ACTORS_IN_FOLD
+_ACTORS_IN_FOLD = 4
 _PLACES = [EMOTIONS.index(canonical(name)) for name in speech.CLASSES]
 log = logging.getLogger("folds")
+
+
+def fold_of(actor: int) -> int:
+    """Return the fold of an actor."""
+    return (actor - 1) // _ACTORS_IN_FOLD
+
+
+_FOLDS = range(fold_of(min(speech.TEST_ACTORS)))
+_DEV_FOLD = fold_of(min(speech.DEV_ACTORS))
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def played(model: Any, clips: list[speech.Clip], args: argparse.Namespace) -> Ro
         rows=torch.stack([judge.clip_rows(model, clip, args.takes, rng) for clip in clips]),
         silent=judge.silent_rows(model, args.silences, args.seed),
         truth=torch.tensor([clip.label for clip in clips]),
-        folds=np.array([fold_of(clip) for clip in clips]),
+        folds=np.array([fold_of(clip.actor) for clip in clips]),
         penalty=args.penalty,
     )
 
@@ -107,12 +115,13 @@ def out_of_fold(rows: Mapping[int, Rows]) -> tuple[Floats, Floats, list[float]]:
 def folds(clips: list[speech.Clip], rows: Mapping[int, Rows]) -> dict[str, Any]:
     """Return the pooled scores of clips of the four classes, and calibration before and after."""
     before, after, temperatures = out_of_fold(rows)
-    items = [_item(clip) for fold in rows for clip in clips if fold_of(clip) == fold]
+    asked = [clip for fold in rows for clip in clips if fold_of(clip.actor) == fold]
+    items = [_item(clip) for clip in asked]
     truth = np.array([EMOTIONS.index(item.label) for item in items])
-    singly = [fit(rows[fold].truth_in(fold), rows[fold].answer(fold)) for fold in rows]
+    places = np.array([fold_of(clip.actor) for clip in asked])
     return {
         "temperatures": temperatures,
-        "single": singly,
+        "single": [fit(truth[places == fold], before[places == fold]) for fold in rows],
         "pooled": fit(truth, before),
         "ece_before": ece(truth, before),
         "ece_after": ece(truth, after),
@@ -123,11 +132,6 @@ def folds(clips: list[speech.Clip], rows: Mapping[int, Rows]) -> dict[str, Any]:
     }
 
 
-def fold_of(clip: speech.Clip) -> int:
-    """Return the fold of a clip's actor."""
-    return (clip.actor - 1) // speech.ACTORS_IN_FOLD
-
-
 def rows_without(fold: int, args: argparse.Namespace) -> Rows:
     """Return all folds' rows by layers that have not heard one of them; trains those not there."""
     logging.basicConfig(
@@ -135,11 +139,13 @@ def rows_without(fold: int, args: argparse.Namespace) -> Rows:
     )
     torch.set_num_threads(1)  # a process for each core: threads would wait for each other
     set_seed(args.seed)
-    clips = [clip for clip in speech.read_clips(args.data / "speech") if fold_of(clip) in _FOLDS]
+    clips = [
+        clip for clip in speech.read_clips(args.data / "speech") if fold_of(clip.actor) in _FOLDS
+    ]
     folder = args.starter if fold == _DEV_FOLD else args.layers / str(fold)
     if not folder.exists():
         unfinished = folder.with_suffix(".unfinished")
-        heard = [clip for clip in clips if fold_of(clip) != fold]
+        heard = [clip for clip in clips if fold_of(clip.actor) != fold]
         train_audio.save(train_audio.train_layers(heard, args), unfinished)
         unfinished.rename(folder)
     log.info("playing all clips to %s", folder)

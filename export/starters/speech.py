@@ -26,7 +26,6 @@ FEELINGS = ["neutral", "calm", "joy", "sadness", "anger", "fear", "disgust", "su
 # Odd actors are men, even ones women, so both splits are balanced.
 TEST_ACTORS = frozenset({21, 22, 23, 24})
 DEV_ACTORS = frozenset({17, 18, 19, 20})
-ACTORS_IN_FOLD = 4
 
 
 @dataclass(frozen=True)

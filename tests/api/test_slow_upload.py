@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,19 +28,28 @@ HEAD = (
 PART = b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
 
 
-@pytest.fixture(scope="module", params=["h11", "httptools"])
-def client(request: pytest.FixtureRequest, server_url: str) -> Iterator[httpx.Client]:
-    """Of an API that waits a second for a body."""
-    settings = Settings(DATABASE_URL=blank_database(server_url), upload_timeout_s=TIMEOUT_S)
-    with serve(create_app(settings, lambda _: FakeModels()), http=request.param) as started:
+PROTOCOLS = ["h11", "httptools"]
+
+
+@contextlib.contextmanager
+def waiting(server_url: str, http: str, **settings: Any) -> Iterator[httpx.Client]:
+    """Yield a client of an API with these settings, which speaks HTTP by that library."""
+    made = Settings(DATABASE_URL=blank_database(server_url), **settings)
+    with serve(create_app(made, lambda _: FakeModels()), http=http) as started:
         yield started
 
 
-@pytest.fixture(scope="module", params=["h11", "httptools"])
+@pytest.fixture(scope="module", params=PROTOCOLS)
+def client(request: pytest.FixtureRequest, server_url: str) -> Iterator[httpx.Client]:
+    """Of an API that waits a second for a body."""
+    with waiting(server_url, request.param, upload_timeout_s=TIMEOUT_S) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=PROTOCOLS)
 def patient(request: pytest.FixtureRequest, server_url: str) -> Iterator[httpx.Client]:
     """Of one that waits as long as by default."""
-    settings = Settings(DATABASE_URL=blank_database(server_url))
-    with serve(create_app(settings, lambda _: FakeModels()), http=request.param) as started:
+    with waiting(server_url, request.param) as started:
         yield started
 
 
@@ -90,7 +100,8 @@ def send_slowly(
         return slow.recv(10_000)
 
 
-def test_a_long_recording_may_take_its_time(server_url: str) -> None:
+@pytest.mark.parametrize("http", PROTOCOLS)
+def test_a_long_recording_may_take_its_time(server_url: str, http: str) -> None:
     """Longer than the limit in all, and no pause near it: on a busy machine a second is short."""
     timeout_s, pieces, pause_s = 3.0, 40, 0.1
     recording = flac(long_recording(7)[0])
@@ -99,8 +110,7 @@ def test_a_long_recording_may_take_its_time(server_url: str) -> None:
     assert pieces * pause_s > timeout_s
     assert step / pause_s > 2 * LEAST_BYTES_PER_S
     head = HEAD.replace(b"10000", b"%d" % len(body)) % b"timeline"
-    settings = Settings(DATABASE_URL=blank_database(server_url), upload_timeout_s=timeout_s)
-    with serve(create_app(settings, lambda _: FakeModels())) as client:
+    with waiting(server_url, http, upload_timeout_s=timeout_s) as client:
         parts = (body[start : start + step] for start in range(0, len(body), step))
         assert send_slowly(client, head, parts, pause_s).startswith(b"HTTP/1.1 200")
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 import tritonclient.grpc as triton
 
+from api.tensors import from_bytes, to_input
 from benchmarks.server import triton_on_free_ports
 from export.calibrated import publish_calibrated
 from export.publish import MODELS
@@ -33,9 +34,6 @@ class Cached:
     folder: Path
     triton: Triton
 
-    def repository(self, swapped: SwappedTriton) -> Repository:
-        return Repository(self.folder, [swapped], synchronizer(None), print)
-
 
 @pytest.fixture(scope="module")
 def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
@@ -55,13 +53,11 @@ def client(cached: Cached) -> Iterator[Any]:
 
 
 def ask(client: Any, model: str, **given: Any) -> npt.NDArray[np.float32]:
-    tensors = []
-    for name, value in given.items():
-        kind = "FP32" if isinstance(value, float) else "BYTES"
-        tensor = triton.InferInput(name, [1, 1], kind)
-        dtype: Any = np.float32 if isinstance(value, float) else np.object_
-        tensor.set_data_from_numpy(np.array([[value]], dtype=dtype))
-        tensors.append(tensor)
+    """Return the probabilities for bytes, or a weight as float32, by tensor."""
+    tensors = [
+        to_input(name, from_bytes(value) if isinstance(value, bytes) else np.array([[value]]))
+        for name, value in given.items()
+    ]
     found: npt.NDArray[np.float32] = client.infer(model, tensors).as_numpy("PROBABILITIES")
     return found
 
@@ -80,7 +76,7 @@ def test_what_is_asked_again_runs_no_model(client: Any) -> None:
     asked: list[tuple[str, dict[str, Any]]] = [
         ("emotion_text", {"TEXT": TEXT}),
         ("emotion_audio", {"AUDIO": AUDIO}),
-        ("emotion_multimodal", {**both, "TEXT_WEIGHT": 0.55}),
+        ("emotion_multimodal", {**both, "TEXT_WEIGHT": np.float32(0.55)}),
     ]
     first = [ask(client, model, **given) for model, given in asked]
     before = executed(client)
@@ -94,7 +90,8 @@ def test_another_input_is_answered_for_itself(client: Any) -> None:
     text, other = (ask(client, "emotion_text", TEXT=one) for one in (TEXT, OTHER_TEXT))
     assert text.argmax() != other.argmax()
     heavy, light = (
-        ask(client, "emotion_multimodal", **both, TEXT_WEIGHT=weight) for weight in (1.0, 0.0)
+        ask(client, "emotion_multimodal", **both, TEXT_WEIGHT=np.float32(weight))
+        for weight in (1, 0)
     )
     np.testing.assert_allclose(heavy, text, atol=1e-6)
     np.testing.assert_allclose(light, ask(client, "emotion_audio", AUDIO=AUDIO), atol=1e-6)
@@ -108,7 +105,7 @@ def test_another_version_answers_for_itself_and_the_first_is_remembered(
         SwappedTriton(cached.triton.grpc_url, cached.triton.control_key) as swapped,
         swapping(cached.folder),
     ):
-        repository = cached.repository(swapped)
+        repository = Repository(cached.folder, [swapped], synchronizer(None), print)
         repository.swap("text", 2)
         second = ask(client, "emotion_text", TEXT=TEXT)
         assert second.max() < first.max() - 0.05
