@@ -21,6 +21,7 @@ from tests.api.real import ask, assert_prediction
 from tests.api.servers import serve
 from tests.conftest import Stack
 from tests.e2e.test_batching import executions
+from tests.processes import each, family
 from tests.recordings import encoded
 
 SAMPLES, SAID = long_recording(24)
@@ -115,8 +116,8 @@ def two_hours(tmp_path: Path) -> Path:
 
 def test_two_hours_take_little_memory(api: httpx.Client, stack: Stack, two_hours: Path) -> None:
     process = next(
-        one for one in psutil.Process(stack.pid).children(recursive=True)
-        if "api" in one.cmdline() or "api.__main__" in one.cmdline()
+        one for one, words in each(family(stack.pid), psutil.Process.cmdline)
+        if "api" in words or "api.__main__" in words
     )  # fmt: skip
     before, most, done = process.memory_info().rss, [0], threading.Event()
 

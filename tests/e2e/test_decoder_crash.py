@@ -9,17 +9,14 @@ import httpx
 import psutil
 
 from tests.conftest import Stack
+from tests.processes import each, family
 from tests.recordings import wav
 from tests.serving.test_process import wait_until_gone
 
 
 def decoders(stack: Stack) -> set[int]:
-    return {
-        process.pid
-        for process in psutil.Process(stack.pid).children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE
-        and "ensemble.decoding_worker" in process.cmdline()
-    }
+    commands = each(family(stack.pid), psutil.Process.cmdline)
+    return {process.pid for process, words in commands if "ensemble.decoding_worker" in words}
 
 
 def test_decoders_that_are_killed_cost_no_answer(stack: Stack) -> None:

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.conftest import Locked
+from tests.processes import each, family, listening
 from tests.recordings import wav
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt install curl")
@@ -54,23 +55,17 @@ def test_a_curl_that_has_the_key_in_a_variable(locked: Locked) -> None:
 
 def test_no_key_is_in_a_log_or_a_command_line(locked: Locked) -> None:
     ask(locked, locked.key)
-    family = psutil.Process(locked.pid).children(recursive=True)
-    environments = [child.environ() for child in family]
+    running = family(locked.pid)
+    environments = [environment for _, environment in each(running, psutil.Process.environ)]
     page_keys = {e["NEUROSENSE_PAGE_KEY"] for e in environments if "NEUROSENSE_PAGE_KEY" in e}
     assert len(page_keys) == 1
     logs = [file.read_text(errors="replace") for file in (locked.state_dir / "logs").iterdir()]
-    commands = [" ".join(child.cmdline()) for child in family]
+    commands = [" ".join(words) for _, words in each(running, psutil.Process.cmdline)]
     for secret in (locked.key, *page_keys):
         assert not any(secret in text for text in (*logs, *commands))
 
 
 def test_everything_listens_on_loopback_only(locked: Locked) -> None:
-    family = [psutil.Process(locked.pid), *psutil.Process(locked.pid).children(recursive=True)]
-    listening = {
-        (process.name(), connection.laddr.ip.removeprefix("::ffff:"))
-        for process in family
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert {address for _, address in listening} == {"127.0.0.1"}
-    assert not [name for name, _ in listening if "postgres" in name], "it has a Unix socket only"
+    found = listening(locked.pid)
+    assert {address for _, address in found} == {"127.0.0.1"}
+    assert not [name for name, _ in found if "postgres" in name], "it has a Unix socket only"

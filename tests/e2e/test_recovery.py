@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import stack_environment, start_serve, stop_serve
+from tests.processes import each, family, still_runs
 from tests.recordings import wav
 
 BACK_S = 60.0
@@ -36,8 +37,12 @@ class Running:
         return f"http://127.0.0.1:{self.environment[f'NEUROSENSE_{server}_PORT']}"
 
     def part(self, name: str) -> psutil.Process:
-        [found] = [child for child in self.process.children() if NAMES[name](child)]
+        [found] = [child for child, is_it in each(self.process.children(), NAMES[name]) if is_it]
         return found
+
+    def steps(self, model: str) -> list[psutil.Process]:
+        commands = each(self.part("triton").children(), psutil.Process.cmdline)
+        return [one for one, words in commands if any(f"/models/{model}/" in w for w in words)]
 
     def said(self, words: str) -> int:
         return self.log.read_text().count(words)
@@ -68,11 +73,6 @@ def traces(state_dir: Path) -> set[Path]:
 
 def shared_memory(path: Path) -> bool:
     return path.parts[:3] == ("/", "dev", "shm")
-
-
-def still_runs(process: psutil.Process) -> bool:
-    # One that has ended may wait for a slow init process to notice.
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -116,11 +116,7 @@ def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.S
     """Triton itself would leave it so, and every request for it would hang or fail."""
     wait_for(running.answers)
     backs = running.said("triton is back after")
-    [step, *_] = [
-        child
-        for child in running.part("triton").children()
-        if any("/models/text_classifier/" in word for word in child.cmdline())
-    ]
+    [step, *_] = running.steps("text_classifier")
     step.send_signal(number)
     wait_for(lambda: running.said("triton is back after") > backs)
     wait_for(running.answers)
@@ -132,9 +128,9 @@ def test_a_pause_of_all_of_triton_is_forgiven(running: Running) -> None:
     wait_for(running.answers)
     said = running.log.read_text()
     triton = running.part("triton")
-    family = [triton, *triton.children(recursive=True)]
+    paused = family(triton.pid)
     for number in (signal.SIGSTOP, signal.SIGCONT):
-        for process in family:
+        for process in paused:
             process.send_signal(number)
         time.sleep(3)
     wait_for(running.answers)
@@ -161,11 +157,8 @@ def psycopg_answers(url: str) -> bool:
 def test_what_a_killed_run_leaves_is_removed_by_the_next(running: Running) -> None:
     wait_for(running.answers)
     left = traces(running.state_dir)
-    [stub, *_] = [
-        child
-        for child in running.process.children(recursive=True)
-        if "triton_python_b" in child.name()
-    ]
+    names = each(running.process.children(recursive=True), psutil.Process.name)
+    [stub, *_] = [child for child, name in names if "triton_python_b" in name]
     os.kill(stub.pid, signal.SIGSTOP)  # one that does not end by itself
     running.started.kill()
     running.started.wait()
@@ -197,11 +190,7 @@ def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
 def kill_step(running: Running, model: str) -> None:
     """Return when Triton is back."""
     backs = running.said("triton is back after")
-    [step, *_] = [
-        child
-        for child in running.part("triton").children()
-        if any(f"/models/{model}/" in word for word in child.cmdline())
-    ]
+    [step, *_] = running.steps(model)
     step.kill()
     wait_for(lambda: running.said("triton is back after") > backs)
 
@@ -209,9 +198,9 @@ def kill_step(running: Running, model: str) -> None:
 @pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_restart_leaves_nothing(tmp_path: Path) -> None:
     process = start_serve(stack_environment(tmp_path / "state"), tmp_path / "log")
-    family = psutil.Process(process.pid).children(recursive=True)
+    running = family(process.pid)
     left = traces(tmp_path / "state")
-    [triton] = [child for child in family if child.name() == "tritonserver"]
+    [triton] = [one for one, name in each(running, psutil.Process.name) if name == "tritonserver"]
     triton.kill()
     deadline = time.monotonic() + 30
     while "triton was killed by SIGKILL" not in (tmp_path / "log").read_text():
@@ -219,5 +208,5 @@ def test_a_stop_in_the_middle_of_a_restart_leaves_nothing(tmp_path: Path) -> Non
         time.sleep(0.02)
     stop_serve(process)
     assert "triton is back" not in (tmp_path / "log").read_text()
-    assert [child for child in family if still_runs(child)] == []
+    assert [one for one in running if still_runs(one)] == []
     assert [path for path in left if path.exists()] == []

@@ -15,7 +15,7 @@ import pytest
 from export.manifest import sha256
 from export.starter import publish_starter
 from tests.conftest import Stack, stack_environment, start_serve, stop_serve
-from tests.e2e.test_recovery import still_runs
+from tests.processes import each, family, listening, still_runs
 from tests.recordings import wav
 from tests.serving.test_cli import run
 
@@ -53,10 +53,11 @@ def test_it_stops_soon_and_leaves_nothing(
 ) -> None:
     environment = stack_environment(tmp_path / "state", TMPDIR=str(temporary))
     process = start_serve(environment, tmp_path / "log")
-    family = psutil.Process(process.pid).children(recursive=True)
+    running = family(process.pid)
     left = traces(temporary)
     assert len(left) > 2
-    assert {"postgres", "tritonserver"} <= {child.name() for child in family}
+    names = {name for _, name in each(running, psutil.Process.name)}
+    assert {"postgres", "tritonserver"} <= names
     url = f"http://127.0.0.1:{environment['NEUROSENSE_API_PORT']}/analyze/audio"
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(ask_until_it_is_gone, url) for _ in range(4)]
@@ -67,12 +68,12 @@ def test_it_stops_soon_and_leaves_nothing(
         assert time.monotonic() - started < STOP_S
         for client in clients:
             client.result()
-    assert [child for child in family if still_runs(child)] == []
+    assert [one for one in running if still_runs(one)] == []
     assert [path for path in left if path.exists()] == []
     assert list(temporary.iterdir()) == []
     ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
-    listening = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert not ports & {connection.laddr.port for connection in listening}
+    open_now = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert not ports & {connection.laddr.port for connection in open_now}
 
 
 def test_a_part_that_dies_while_starting_is_shown(tmp_path: Path) -> None:
@@ -123,14 +124,7 @@ def test_a_second_start_on_the_same_folder_is_refused(stack: Stack) -> None:
 
 
 def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
-    family = [psutil.Process(stack.pid), *psutil.Process(stack.pid).children(recursive=True)]
-    listening = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for process in family
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {"127.0.0.1"}
+    assert {address for _, address in listening(stack.pid)} == {"127.0.0.1"}
 
 
 def test_a_hub_that_cannot_be_reached_is_said_loudly(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import psutil
 from playwright.sync_api import expect
 
 from tests.conftest import Locked
+from tests.processes import each, family
 from tests.ui.conftest import Visit
 
 
@@ -19,8 +20,8 @@ def test_the_page_works_by_itself_reads_the_log_and_its_curl_asks_for_a_key(
     page.get_by_text("The same request with curl").click()
     shown = page.get_by_test_id("stCode").first.inner_text()
     assert '-H "Authorization: Bearer $NEUROSENSE_API_KEY"' in shown
-    children = psutil.Process(locked.pid).children(recursive=True)
-    [page_key] = {key for one in children if (key := one.environ().get("NEUROSENSE_PAGE_KEY"))}
+    environments = [found for _, found in each(family(locked.pid), psutil.Process.environ)]
+    [page_key] = {key for one in environments if (key := one.get("NEUROSENSE_PAGE_KEY"))}
     assert page_key not in page.content()
     page.get_by_role("tab", name="Monitor").click()
     expect(page.get_by_text("The log as of")).to_be_visible()
