@@ -1,7 +1,6 @@
 """`python -m benchmarks`: everything that is measured of this project."""
 
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,13 @@ import typer
 from tritonclient.utils import InferenceServerException
 
 from benchmarks.analyzer_files import AnalyzerError
+from benchmarks.command import INTERRUPTED, run
 from benchmarks.http_load import LoadError
 from benchmarks.models import WORK
 from benchmarks.peers.errors import PeerError
 from benchmarks.plan import FULL, QUICK, Plan, on_gpu
 from benchmarks.points import Device
 from benchmarks.progress import StageProgress
-from benchmarks.stopping import stop_on_signals
 from export.errors import ExportError
 from export.manifest import Precision
 from serving.errors import ServingError
@@ -26,7 +25,6 @@ STAGES = ("models", "service", "peers", "growth")
 _GPU_STAGES = ("models", "service", "peers")
 _ALL = ",".join(STAGES)
 _RESULTS = Path(__file__).with_name("results")
-_INTERRUPTED = 130
 _FAILURES = (
     AnalyzerError,
     ExportError,
@@ -84,7 +82,7 @@ def bench(
         _run(stages, plan, fresh, work.absolute(), output / _today(quick), progress, precision)
     except KeyboardInterrupt:
         progress("Stopped. What is finished is kept: the same command goes on from there")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _chosen(only: str) -> list[str]:
@@ -134,11 +132,7 @@ def _run(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop_on_signals()
-    try:
-        app(prog_name="python -m benchmarks")
-    except _FAILURES as error:
-        sys.exit(f"benchmarks: {error}")
+    run(app, "benchmarks", *_FAILURES)
 
 
 if __name__ == "__main__":

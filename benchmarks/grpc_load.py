@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-import numpy as np
-from tritonclient.grpc import InferenceServerClient, InferInput, aio
+from tritonclient.grpc import InferenceServerClient, aio
 
+from api.tensors import from_bytes, to_input
 from benchmarks.inputs import Clip, cut_clips, read_sentences
 
 
@@ -98,11 +98,7 @@ async def _send(client: Any, encoded: Sequence[tuple[str, list[Any]]], in_flight
 
 
 def _inputs(asked: Asked) -> list[Any]:
-    text = [] if asked.text is None else [_tensor("TEXT", asked.text.encode())]
-    return text + ([] if asked.clip is None else [_tensor("AUDIO", asked.clip.encoded)])
-
-
-def _tensor(name: str, content: bytes) -> Any:
-    tensor = InferInput(name, [1, 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([[content]], dtype=np.object_))
-    return tensor
+    text = None if asked.text is None else asked.text.encode()
+    audio = None if asked.clip is None else asked.clip.encoded
+    given = {"TEXT": text, "AUDIO": audio}
+    return [to_input(name, from_bytes(one)) for name, one in given.items() if one is not None]

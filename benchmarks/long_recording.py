@@ -5,7 +5,6 @@ Both say the same to the same models, with as many segments under way at once, i
 
 import json
 import statistics
-import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Annotated
 import psutil
 import typer
 
+from benchmarks.command import say
 from benchmarks.spoken import Spoken, send_singly, send_together, spoken
 from benchmarks.stack import Stack, running_stack, served_models
 from benchmarks.tables import markdown
@@ -72,13 +72,13 @@ def measure(stack: Stack, models: str, recording: Spoken, rounds: int) -> Found:
     found = Found(len(recording.segments), recording.seconds, models)
     send_singly(stack.api_url, recording.requests[:20])  # both find everything warm
     for number in range(rounds):
-        _say(f"round {number + 1} of {rounds}: the whole recording ...")
+        say(f"round {number + 1} of {rounds}: the whole recording ...")
         first_s, took_s = send_together(stack.api_url, recording)
         found.first_s.append(first_s)
         found.together_s.append(took_s)
-        _say(f"{found.together_s[-1]:.1f} s; its {found.segments} clips singly ...")
+        say(f"{found.together_s[-1]:.1f} s; its {found.segments} clips singly ...")
         found.singly_s.append(send_singly(stack.api_url, recording.requests))
-        _say(f"{found.singly_s[-1]:.1f} s")
+        say(f"{found.singly_s[-1]:.1f} s")
     found.peak_mb = _peak_mb(stack)
     return found
 
@@ -100,9 +100,9 @@ def _main(
     with tempfile.TemporaryDirectory(prefix="neurosense-long-") as work:
         state = Path(work) / "state"
         (state / "logs").mkdir(parents=True)
-        _say("writing the recording ...")
+        say("writing the recording ...")
         recording = spoken(segments, Path(work))
-        _say("starting the service ...")
+        say("starting the service ...")
         with running_stack(state, {"NEUROSENSE_WEIGHTS": "starter"}) as stack:
             found = measure(stack, served_models(state), recording, rounds)
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
@@ -110,10 +110,6 @@ def _main(
     (folder / "long_recording.md").write_text(f"{found.report()}\n")
     (folder / "long_recording.json").write_text(f"{json.dumps(asdict(found), indent=2)}\n")
     print(found.report())
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`python -m benchmarks.models`: the classifiers alone, run in all the ways one can."""
 
 import os
-import signal
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from benchmarks import model_table
+from benchmarks.command import INTERRUPTED, run, say
 from benchmarks.machines import machine
 from benchmarks.points import Measured, Point, default_points, parse_points
 from benchmarks.results import Results, save
@@ -18,7 +17,6 @@ from export.manifest import Branch
 
 WORK = Path(".neurosense/bench")
 _RESULTS = Path(__file__).with_name("results")
-_INTERRUPTED = 130
 _CORES = len(os.sched_getaffinity(0))
 _Which = Annotated[Literal["text", "audio", "both"], typer.Option(help="whose classifier")]
 _Points = Annotated[
@@ -104,13 +102,13 @@ def _run(
     plan, found, facts = Plan(*how), list[Measured](), machine() | {"threads": str(how[0])}
     try:
         for branch, points in chosen.items():
-            models = full_size_models(branch, published(branch, ours), WORK, _say)
+            models = full_size_models(branch, published(branch, ours), WORK, say)
             facts[branch] = models.weights
             kept = keep(models, plan, WORK, fresh=fresh)
-            found.extend(measure(models, points, plan, kept, _say))
+            found.extend(measure(models, points, plan, kept, say))
     except KeyboardInterrupt:
-        _say("Stopped. Finished points are kept: the same command goes on from there")
-        raise typer.Exit(_INTERRUPTED) from None
+        say("Stopped. Finished points are kept: the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         if found:
             _report(Results(facts=facts, models=found), output)
@@ -129,20 +127,12 @@ def _report(results: Results, folder: Path) -> None:
     save(results, path.with_suffix(".json"))
     path.write_text(text)
     print(text)
-    _say(f"Written: {path} and .json beside it")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    say(f"Written: {path} and .json beside it")
 
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
-    try:
-        app(prog_name="python -m benchmarks.models")
-    except ExportError as error:
-        sys.exit(f"benchmarks.models: {error}")
+    run(app, "benchmarks.models", ExportError)
 
 
 if __name__ == "__main__":

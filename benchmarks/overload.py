@@ -9,7 +9,6 @@ costs. The capacity is what as many clients get as the API lets in.
 import asyncio
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,12 +24,12 @@ from api.settings import Settings
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.mix import mixed_requests
 from benchmarks.chaos.outcome import Outcome
+from benchmarks.command import run, say
 from benchmarks.http_load import LoadError, closed_loop
 from benchmarks.log_cost import LogCost, measure_log_cost
 from benchmarks.peers.errors import PeerError
 from benchmarks.prepare import BEST, prepare
 from benchmarks.stack import best_stack
-from benchmarks.stopping import stop_on_signals
 from benchmarks.tables import markdown
 from export.errors import ExportError
 from serving.errors import ServingError
@@ -42,7 +41,6 @@ _CLIENTS: int = Settings.model_fields["max_concurrent_requests"].default
 _CLIENT_LIMIT_S = 30.0
 _BUSY_S = 30.0
 _WARM_UP_S = 2.0
-_INTERRUPTED = 130
 _COLUMNS = ("promise", "measured", "holds")
 _app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -161,13 +159,13 @@ def overload(
 
     Exit code 1 if a promise was not kept. Ctrl-C stops everything.
     """
-    prepared = prepare(_PREPARED.absolute(), _say)
-    with best_stack(prepared, _say, let_in=None) as stack:
+    prepared = prepare(_PREPARED.absolute(), say)
+    with best_stack(prepared, say, let_in=None) as stack:
         seen = measure_overload(
-            stack.api_url, lambda: sum(stack.memory_mb().values()), seconds, _say
+            stack.api_url, lambda: sum(stack.memory_mb().values()), seconds, say
         )
-        _say(markdown(_COLUMNS, seen.lines()))  # stands if what follows is interrupted
-        cost = measure_log_cost(stack, prepared.state(BEST), rounds, _CLIENTS, _say)
+        say(markdown(_COLUMNS, seen.lines()))  # stands if what follows is interrupted
+        cost = measure_log_cost(stack, prepared.state(BEST), rounds, _CLIENTS, say)
     lines = [*seen.lines(), *_log_lines(cost)]
     report = markdown(_COLUMNS, lines)
     folder = output / datetime.now(UTC).strftime("%Y-%m-%d")
@@ -180,20 +178,9 @@ def overload(
         raise typer.Exit(1)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop_on_signals()
-    try:
-        _app(prog_name="python -m benchmarks.overload")
-    except KeyboardInterrupt:
-        _say("Stopped.")
-        sys.exit(_INTERRUPTED)
-    except (ExportError, LoadError, PeerError, ServingError) as error:
-        sys.exit(f"overload: {error}")
+    run(_app, "benchmarks.overload", ExportError, LoadError, PeerError, ServingError)
 
 
 if __name__ == "__main__":

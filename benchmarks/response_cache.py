@@ -6,7 +6,6 @@ at a time: first what neither has seen, then, the one with the cache, the same a
 
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from benchmarks.command import say
 from benchmarks.grpc_load import Asked, waits_ms
 from benchmarks.inputs import cut_clips, read_sentences
 from benchmarks.prepare import BEST, prepare
@@ -50,7 +50,7 @@ def measure(plain: str, cached: str, rounds: int) -> list[tuple[str, ...]]:
             urls = (plain, cached, cached)
             without, first, again = (statistics.median(waits_ms(url, requests)) for url in urls)
             found.append((without, first, again))
-            _say(f"{branch}, round {number + 1} of {rounds}: {without:.1f}, {first:.1f}, "
+            say(f"{branch}, round {number + 1} of {rounds}: {without:.1f}, {first:.1f}, "
                  f"{again:.1f} ms")  # fmt: skip
         medians = [statistics.median(column) for column in zip(*found, strict=True)]
         rows.append((branch, *(f"{ms:.2f} ms" for ms in medians)))
@@ -66,21 +66,17 @@ def rendered(repository: Path, folder: Path, served: Mapping[Branch, Manifest], 
 
 def _main(rounds: Annotated[int, typer.Option(help="of all three, in turn")] = 5) -> None:
     """Compare a Triton that keeps answers with one that does not, on models of full size."""
-    prepared = prepare(_PREPARED.absolute(), _say)
+    prepared = prepare(_PREPARED.absolute(), say)
     served = prepared.manifests(BEST)
     with tempfile.TemporaryDirectory(prefix="cache-", dir=prepared.work) as work, ExitStack() as up:
 
         def url(mb: int) -> str:
-            _say(f"starting a Triton with a cache of {mb} MB ...")
+            say(f"starting a Triton with a cache of {mb} MB ...")
             folder = rendered(prepared.repository(BEST), Path(work) / str(mb), served, mb)
             triton = triton_on_free_ports(folder, Path(work) / f"{mb}.log", response_cache_mb=mb)
             return up.enter_context(triton).grpc_url
 
         print(markdown(_COLUMNS, measure(url(0), url(_CACHE_MB), rounds)))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`python -m benchmarks.service`: what the three ensembles do under load."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,17 +10,16 @@ from tritonclient.utils import InferenceServerException
 from benchmarks import inputs, report
 from benchmarks.analyzer import Load, Protocol
 from benchmarks.analyzer_files import AnalyzerError
+from benchmarks.command import INTERRUPTED, run, say
 from benchmarks.inputs import Clip
 from benchmarks.machines import machine
 from benchmarks.measurements import analysis
 from benchmarks.report import Measurement
 from benchmarks.server import Server, running_triton, starter_triton
-from benchmarks.stopping import stop_on_signals
 from serving.errors import ServingError
 
 ENSEMBLES = ("emotion_text", "emotion_audio", "emotion_multimodal")
 _RESULTS = Path(__file__).with_name("results")
-_INTERRUPTED = 130
 
 _Model = Annotated[
     list[str] | None, typer.Option(help="ensemble to measure; repeat it for more [all three]")
@@ -72,7 +70,7 @@ def service(
     levels = _levels(concurrency)
     loads = [Load(name, level, seconds) for name in _models(model) for level in levels]
     sentences, sounds = inputs.read_sentences(), _sounds(clips)
-    _say("Starting Triton ..." if url is None else f"Using the Triton at {url}")
+    say("Starting Triton ..." if url is None else f"Using the Triton at {url}")
     with starter_triton(protocol) if url is None else running_triton(url, protocol) as server:
         facts = machine() | server.described() | inputs.described(sentences, sounds)
         _measure_and_report(_measure(server, loads, sentences, sounds), facts, output)
@@ -106,7 +104,7 @@ def _measure(
 ) -> Iterator[Measurement]:
     with analysis(server, sentences, sounds) as one:
         for number, load in enumerate(loads, 1):
-            _say(f"[{number}/{len(loads)}] {load.model}, {load.concurrency} in flight ...")
+            say(f"[{number}/{len(loads)}] {load.model}, {load.concurrency} in flight ...")
             yield one.measure(load)
 
 
@@ -119,25 +117,17 @@ def _measure_and_report(
         for measurement in running:
             measurements.append(measurement)  # noqa: PERF402  kept if it is stopped
     except KeyboardInterrupt:
-        _say("Stopped; what was measured so far:")
-        raise typer.Exit(_INTERRUPTED) from None
+        say("Stopped; what was measured so far:")
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         if measurements:
             print(report.table(measurements), "", *report.notes(facts), sep="\n")
-            _say(f"Written: {report.write(output, measurements, facts)} and .json beside it")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+            say(f"Written: {report.write(output, measurements, facts)} and .json beside it")
 
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop_on_signals()
-    try:
-        app()
-    except (AnalyzerError, ServingError, InferenceServerException) as error:
-        sys.exit(f"benchmarks.service: {error}")
+    run(app, "benchmarks.service", AnalyzerError, ServingError, InferenceServerException)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,11 +14,10 @@ from benchmarks.chaos import campaign, system, table
 from benchmarks.chaos.errors import ChaosError
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import Result
-from benchmarks.stopping import stop_on_signals
+from benchmarks.command import INTERRUPTED, run, say
 from serving.errors import ServingError
 
 _RESULTS = Path(__file__).resolve().parent.parent / "results"
-_INTERRUPTED = 130
 _NAMES = ", ".join(fault.name for fault in FAULTS)
 
 _Only = Annotated[str, typer.Option(help=f"faults to run, with commas between: {_NAMES}")]
@@ -51,33 +49,25 @@ def chaos(only: _Only = "", short: _Short = False, output: _Output = _RESULTS) -
         try:
             results = asyncio.run(_run(Path(work), faults, short))
         except KeyboardInterrupt:
-            _say("Stopped.")
-            raise typer.Exit(_INTERRUPTED) from None
+            say("Stopped.")
+            raise typer.Exit(INTERRUPTED) from None
         table.write(results, folder)
         print(table.table(results))
         if any(result.broken_promises() for result in results):
             shutil.copytree(Path(work) / "state" / "logs", folder / "logs", dirs_exist_ok=True)
             shutil.copy(Path(work) / "serve.log", folder / "logs")
-            _say(f"The servers' logs are in {folder / 'logs'}")
+            say(f"The servers' logs are in {folder / 'logs'}")
             raise typer.Exit(1)
 
 
 async def _run(work: Path, faults: Sequence[Fault], short: bool) -> list[Result]:
-    async with system.running(work, _say) as running:
-        return await campaign.every(running, faults, _say, short=short)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    async with system.running(work, say) as running:
+        return await campaign.every(running, faults, say, short=short)
 
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    stop_on_signals()
-    try:
-        app(prog_name="python -m benchmarks.chaos")
-    except (ChaosError, ServingError) as error:
-        sys.exit(f"chaos: {error}")
+    run(app, "benchmarks.chaos", ChaosError, ServingError)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`python -m benchmarks.peers`: the usual ways of serving both models, side by side."""
 
 import json
-import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -11,6 +9,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from benchmarks.command import INTERRUPTED, run, say
 from benchmarks.peers import check, table
 from benchmarks.peers.compare import Comparison, Plan, Server, given
 from benchmarks.peers.compared import Compared
@@ -19,7 +18,6 @@ from benchmarks.peers.errors import PeerError
 from benchmarks.peers.runner import Weights, running
 from export.manifest import Branch
 
-_INTERRUPTED = 130
 _ALL = ",".join(PEERS)
 _FOLDER = Path(".neurosense/bench")
 
@@ -76,12 +74,12 @@ def peers(
     names = _names(only)
     weights = _weights(folder)
     servers = {
-        name: Server(partial(running, name, weights, folder / "peers", _say)) for name in names
+        name: Server(partial(running, name, weights, folder / "peers", say)) for name in names
     }
     if url is not None:
         servers["neurosense"] = given(url, tolerance)
     plan = Plan(rounds, seconds, concurrency=concurrency, rate_per_s=rate)
-    _run(Comparison(servers, _expected(weights), plan, _say), json_file)
+    _run(Comparison(servers, _expected(weights), plan, say), json_file)
 
 
 def _names(only: str) -> list[str]:
@@ -97,16 +95,15 @@ def _weights(folder: Path) -> Weights:
     from benchmarks.weights import full_size
 
     checkpoints = {
-        branch: full_size(branch, folder / "checkpoints", _say).folder
-        for branch in get_args(Branch)
+        branch: full_size(branch, folder / "checkpoints", say).folder for branch in get_args(Branch)
     }
-    return Weights(checkpoints, naive_onnx(folder / "naive", checkpoints, _say))
+    return Weights(checkpoints, naive_onnx(folder / "naive", checkpoints, say))
 
 
 def _expected(weights: Weights) -> list[check.Expected]:
     from benchmarks.peers.reference import expected_answers
 
-    _say("asking PyTorch for the right answers ...")
+    say("asking PyTorch for the right answers ...")
     return expected_answers(weights.checkpoints)
 
 
@@ -115,8 +112,8 @@ def _run(comparison: Comparison, json_file: Path | None) -> None:
     try:
         comparison.run()
     except KeyboardInterrupt:
-        _say("Stopped; what was measured so far:")
-        raise typer.Exit(_INTERRUPTED) from None
+        say("Stopped; what was measured so far:")
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         _report(comparison.results(), json_file)
 
@@ -128,17 +125,9 @@ def _report(compared: Sequence[Compared], json_file: Path | None) -> None:
         json_file.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
-    try:
-        app(prog_name="python -m benchmarks.peers")
-    except PeerError as error:
-        sys.exit(f"benchmarks.peers: {error}")
+    run(app, "benchmarks.peers", PeerError)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tritonclient.grpc import InferInput
-from tritonclient.utils import np_to_triton_dtype
 
+from api.tensors import from_bytes, to_input
 from export.manifest import Branch
 from serving.models.triton import SwappedTriton
 
@@ -32,9 +30,9 @@ def ask(triton: SwappedTriton, branch: Branch, version: int, content: bytes) -> 
     made = triton.infer(
         first,
         version if version_of_first is None else version_of_first,
-        [_tensor(source, np.array([[content]], dtype=np.object_))],
+        [to_input(source, from_bytes(content))],
     )
-    tensors = [_tensor(name, made.as_numpy(name)) for name in (passed_on, "length")]
+    tensors = [to_input(name, made.as_numpy(name)) for name in (passed_on, "length")]
     answer = triton.infer(f"{branch}_classifier", version, tensors)
     latency_ms = (time.perf_counter() - start_s) * 1000
     return Asked(answer.as_numpy("probabilities")[0], latency_ms)
@@ -45,9 +43,3 @@ _FIRST: dict[Branch, tuple[str, int | None, str, str]] = {
     "audio": ("audio_decoder", 1, "AUDIO", "samples"),
 }
 """A branch's first step, its version if that is not the branch's, its input and main output."""
-
-
-def _tensor(name: str, array: npt.NDArray[Any]) -> InferInput:
-    tensor = InferInput(name, array.shape, np_to_triton_dtype(array.dtype))
-    tensor.set_data_from_numpy(array)
-    return tensor
