@@ -1,11 +1,18 @@
 """No actor is answered by a fit, or cooled by a temperature, that has seen the actor's labels."""
 
+import argparse
 import dataclasses
+import json
+import shutil
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
-from evaluation.folds import Rows, folds, out_of_fold
+from evaluation.folds import Rows, folds, out_of_fold, report
+from export import manifest as manifests
+from export.starter import STARTERS
 from export.starters.speech import Clip
 
 FOLDS = range(3)
@@ -67,3 +74,25 @@ def test_answers_that_are_too_sure_want_another_temperature() -> None:
     assert apart["pooled"] > 2 * alike["pooled"]
     assert apart["ece_after"] < apart["ece_before"]
     assert apart["scores"]["rows"] == len(clips)
+
+
+@pytest.mark.parametrize("calibrate", [False, True])
+def test_the_starter_is_given_what_all_answers_want(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrate: bool
+) -> None:
+    starter, out = tmp_path / "audio", tmp_path / "report.json"
+    shutil.copytree(STARTERS / "audio", starter)
+    clips = [Clip(torch.zeros(0), 1 + 4 * (n // 40), 0, n % 4) for n in range(120)]
+    monkeypatch.setattr("evaluation.folds.speech.read_clips", lambda _: clips)
+    args = argparse.Namespace(data=tmp_path, starter=starter, out=out, calibrate=calibrate)
+    found = report(made_up(), args)
+    manifest = manifests.read(starter)
+    assert json.loads(out.read_text())["models"]["audio"]["revision"] == manifest.revision
+    if not calibrate:
+        assert manifest == manifests.read(STARTERS / "audio")
+        return
+    assert manifest.temperature == pytest.approx(found["pooled"], abs=1e-6)
+    assert manifest.calibration is not None
+    assert manifest.calibration["judged_rows"] == len(clips)
+    assert manifest.calibration["ece_after"] == pytest.approx(found["ece_after"], abs=1e-6)
+    assert manifest.revision != manifests.read(STARTERS / "audio").revision
