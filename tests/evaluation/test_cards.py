@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evaluation.folds import calibration
 from export import manifest as manifests
 from export.manifest import Branch
 from export.starter import GRAPH, STARTERS, WEIGHTS
@@ -81,14 +82,15 @@ def test_the_cards_tables_of_changes() -> None:
 def test_temperatures_and_calibration_errors() -> None:
     fitted = manifests.read(STARTERS / "audio").calibration
     assert fitted is not None
-    found = of_audio("test")["calibration"]
-    assert found["ece"] == pytest.approx(fitted["ece_after"], abs=1e-4)
-    assert f"temperature {fitted['temperature']:.2f}" in AUDIO
-    assert f"from {fitted['ece_before']:.3f} to {fitted['ece_after']:.3f}" in AUDIO
-    assert f"from {fitted['log_loss_before']:.3f} to {fitted['log_loss_after']:.3f}" in AUDIO
+    found, folds = of_audio("test")["calibration"], report("audio-folds")
+    assert fitted == calibration(folds)
+    assert f"So the {fitted['temperature']:.2f} is in the graph" in AUDIO
+    assert f"starter's is {fitted['temperature']:.2f}, which the {fitted['fitted_rows']}" in README
     chance = found["ece_by_chance"]
+    assert f"the expected calibration error is {found['ece']:.3f}" in AUDIO
     assert f"{chance['mean']:.3f} on average, and up to {chance['percentile_95']:.3f}" in AUDIO
-    assert f"is {fitted['temperature']:.2f}, fitted on dev" in README
+    assert f"clips have {found['ece']:.3f}, of which chance alone makes up to" in README
+    assert f"makes up to {chance['percentile_95']:.3f}" in README
 
 
 def test_calibration_on_strangers() -> None:
@@ -105,7 +107,7 @@ def test_calibration_on_strangers() -> None:
     assert error in README
     single = [f"{temperature:.2f}" for temperature in found["single"]]
     wanted = f"a temperature of {found['pooled']:.2f}, single folds {', '.join(single[:-1])}"
-    assert f"{wanted} and {single[-1]}." in card
+    assert f"{wanted} and {single[-1]}:" in card
 
 
 def test_the_text_cards_scores() -> None:
