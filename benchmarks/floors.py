@@ -22,7 +22,7 @@ from benchmarks.operations import Work, work
 from benchmarks.points import Device
 from benchmarks.products import finished, fp32_products, int8_products, products_on
 from benchmarks.tables import markdown
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 CONFIGS = Path(__file__).with_name("full_size")
 

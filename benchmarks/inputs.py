@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.errors import InputError
 from export.real_inputs import RECORDINGS
 

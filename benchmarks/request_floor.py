@@ -11,7 +11,7 @@ from benchmarks.http_requests import realistic_requests
 from benchmarks.inputs import read_sentences
 from benchmarks.operations import work
 from benchmarks.prepare import BEST, Prepared
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from export.manifest import Branch
 
 

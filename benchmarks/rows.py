@@ -8,7 +8,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from benchmarks.inputs import read_sentences
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 from export.manifest import Branch
 from export.real_inputs import RECORDINGS
 

@@ -17,7 +17,7 @@ import soundfile
 from benchmarks.http_client import Sample, Send, run
 from benchmarks.http_requests import Request, encode
 from benchmarks.inputs import Clip, cut_clips, read_sentences
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 _CLIP_SECONDS = (4.0, 6.0)
 _PAUSE_S = 1.0

@@ -16,7 +16,7 @@ from benchmarks import devices
 from benchmarks.points import COMPILED, EAGER, EAGER_FP16, NAIVE, OURS, Device
 from benchmarks.rows import Row
 from benchmarks.sources import Models
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.labels import projection
 from export.checkpoint import Checkpoint
 from export.loading import load_feature_extractor, load_model

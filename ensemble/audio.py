@@ -5,41 +5,18 @@ costs no more than the longest clip allowed.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
+from ensemble.clips import MIN_SAMPLES, SAMPLE_RATE_HZ, Limits
 from ensemble.containers import Recording, open_recording
 from ensemble.errors import InputError
 
-SAMPLE_RATE_HZ = 16_000
-MIN_SAMPLES = 400
-"""25 ms at 16 kHz: the receptive field of the usual Wav2Vec2 convolutions."""
-
 _MAX_RATE_HZ = 768_000
 _Samples = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a recording may be; beyond it the answer is an InputError."""
-
-    max_bytes: int = 25 * 2**20
-    max_seconds: float = 30.0
-    max_channels: int = 8
-
-    @classmethod
-    def from_strings(cls, values: Mapping[str, str]) -> "Limits":
-        """Return the limits that a config.pbtxt's parameters spell."""
-        return cls(
-            max_bytes=int(values["max_bytes"]),
-            max_seconds=float(values["max_seconds"]),
-            max_channels=int(values["max_channels"]),
-        )
 
 
 def decode(encoded: bytes, limits: Limits | None = None) -> _Samples:
@@ -60,20 +37,6 @@ def decode(encoded: bytes, limits: Limits | None = None) -> _Samples:
     with open_recording(encoded) as recording:
         mono = np.concatenate([np.zeros(0, np.float32), *_mono_blocks(recording, limits)])
     return _checked(_resampled(mono, recording.rate_hz))
-
-
-def padded(decoded: Sequence[_Samples]) -> dict[str, npt.NDArray[Any]]:
-    """Put the samples of several recordings, each [n], into one batch.
-
-    Returns:
-        `samples` float32 [B, longest], short rows filled up with zeros;
-        `length` int32 [B, 1], the samples of each row.
-    """
-    lengths = np.array([len(row) for row in decoded], dtype=np.int32)
-    samples = np.zeros((len(decoded), lengths.max()), dtype=np.float32)
-    for filled, row in zip(samples, decoded, strict=True):
-        filled[: len(row)] = row
-    return {"samples": samples, "length": lengths[:, None]}
 
 
 def resampled_blocks(recording: Recording, limits: Limits) -> Iterator[_Samples]:

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.audio import SAMPLE_RATE_HZ, Limits
-from ensemble.decoding_worker import READY, REFUSED, SAMPLES
+from ensemble.clips import SAMPLE_RATE_HZ, Limits
 from ensemble.errors import InputError
 from ensemble.worker_process import WorkerDiedError, WorkerProcess
 
 logger = logging.getLogger("neurosense.decoding")
+
+READY, SAMPLES, REFUSED = b"REDY", b"SMPL", b"ERR_"
+"""Begin each message of the process; float32 samples or JSON [code, detail] follow. Four bytes
+long, so that the samples are aligned."""
 
 _ATTEMPTS = 2
 """A process that dies may have been hurt from outside, or by the recording before."""

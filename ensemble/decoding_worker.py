@@ -16,12 +16,10 @@ from multiprocessing.connection import Connection
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.audio import Limits, decode
+from ensemble.audio import decode
+from ensemble.clips import Limits
+from ensemble.decoding import READY, REFUSED, SAMPLES
 from ensemble.errors import InputError
-
-READY, SAMPLES, REFUSED = b"REDY", b"SMPL", b"ERR_"
-"""Begin each message to the parent; float32 samples or JSON [code, detail] follow. Four bytes
-long, so that the samples are aligned."""
 
 _PR_SET_PDEATHSIG = 1
 

@@ -8,7 +8,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from ensemble.audio import Limits, resampled_blocks
+from ensemble.audio import resampled_blocks
+from ensemble.clips import Limits
 from ensemble.containers import open_file
 from ensemble.decoding_worker import go_silent, restrict
 from ensemble.errors import InputError

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 
 Samples = npt.NDArray[np.float32]
 Change = Callable[[Samples, np.random.Generator], Samples]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.labels import coverage, projection
 from export.audio_graph import INPUT_NAMES, AudioGraph, front
 from export.checkpoint import Checkpoint

@@ -15,7 +15,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from export.checkpoint import Checkpoint
 from export.errors import ExportError
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 
 _FOLDER = Path(__file__).with_name("samples")
 RECORDINGS = sorted((_FOLDER / "recordings").glob("*.flac"))

@@ -19,7 +19,7 @@ from transformers import (
 from benchmarks.http_requests import encode
 from benchmarks.inputs import cut_clips, read_sentences
 from benchmarks.peers.check import Expected
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.fusion import DEFAULT_TEXT_WEIGHT
 from ensemble.labels import EMOTIONS, projection
 from export.manifest import Branch

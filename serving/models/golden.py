@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from ensemble.audio import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.labels import UnknownLabelError, canonical
 from export.manifest import Branch
 from export.real_inputs import clips

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from benchmarks.inputs import SENTENCES, cut_clips, read_clips, read_sentences
 from benchmarks.server import Counts, mean_batches
 from benchmarks.service import app
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 from serving.ports import free_ports
 from tests.conftest import Stack
 

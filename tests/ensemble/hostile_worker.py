@@ -7,7 +7,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.audio import Limits, decode
+from ensemble.audio import decode
+from ensemble.clips import Limits
 from ensemble.decoding_worker import serve
 
 

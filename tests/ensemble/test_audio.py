@@ -4,7 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from ensemble.audio import SAMPLE_RATE_HZ, Limits, decode, padded
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ, Limits, padded
 from ensemble.errors import InputError
 from tests.recordings import Samples, av_encoded, encoded, voice, wav
 

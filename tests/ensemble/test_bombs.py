@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.audio import Limits
+from ensemble.clips import Limits
 from ensemble.decoding import DecodingProcess, ProcessLimits
 from ensemble.errors import InputError
 from tests.recordings import av_encoded, encoded, voice, wav

@@ -13,7 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from ensemble.audio import Limits, decode
+from ensemble.audio import decode
+from ensemble.clips import Limits
 from ensemble.decoding import DecodingProcess, ProcessLimits
 from ensemble.errors import InputError
 from serving.repository import SOURCE, read_config

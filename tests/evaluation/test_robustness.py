@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ensemble.audio import SAMPLE_RATE_HZ, decode
+from ensemble.audio import decode
+from ensemble.clips import SAMPLE_RATE_HZ
 from evaluation import changed_speech, changed_text
 from evaluation.changed_speech import Samples
 from export.real_inputs import RECORDINGS

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 import api.errors
 from api import requests
 from api.settings import Settings
-from ensemble.audio import MIN_SAMPLES, SAMPLE_RATE_HZ, Limits
+from ensemble.clips import MIN_SAMPLES, SAMPLE_RATE_HZ, Limits
 from ensemble.decoding import DecodingProcess, ProcessLimits
 from ensemble.errors import InputError
 from ensemble.tokenizing import TextTokenizer

@@ -4,7 +4,7 @@ import json
 
 import triton_python_backend_utils as pb_utils
 
-from ensemble.audio import Limits, padded
+from ensemble.clips import Limits, padded
 from ensemble.decoding import DecodingProcess, ProcessLimits
 from ensemble.step import answer_each
 
