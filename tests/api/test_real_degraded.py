@@ -119,7 +119,7 @@ def short_queue(stack: Stack, model: str) -> Iterator[None]:
 def test_a_full_queue_of_tritons_is_overload(api: httpx.Client, stack: Stack) -> None:
     recording = wav(20)
     with short_queue(stack, "audio_decoder"), ThreadPoolExecutor(12) as threads:
-        asked = list(threads.map(lambda _: ask(api, audio=recording), range(24)))
+        asked = list(threads.map(lambda _: ask(api, audio=recording), range(12)))
     refused = [response for response in asked if not response.is_success]
     assert 0 < len(refused) < len(asked)
     for response in refused:

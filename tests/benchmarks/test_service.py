@@ -29,8 +29,13 @@ def measure(*options: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("protocol", "model", "classifiers"),
     [
-        ("grpc", "emotion_multimodal", {"text_classifier", "audio_classifier"}),
         ("http", "emotion_text", {"text_classifier"}),
+        pytest.param(
+            "grpc",
+            "emotion_multimodal",
+            {"text_classifier", "audio_classifier"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_it_measures_a_running_triton(

@@ -24,6 +24,7 @@ from serving.settings import Settings
 from serving.triton import Triton
 from tests.recordings import wav
 
+pytestmark = pytest.mark.slow
 TEXT, OTHER_TEXT, AUDIO = b"I love this!", b"Leave me alone.", wav(1)
 
 

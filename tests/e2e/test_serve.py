@@ -76,6 +76,7 @@ def test_it_stops_soon_and_leaves_nothing(
     assert not ports & {connection.laddr.port for connection in open_now}
 
 
+@pytest.mark.slow
 def test_a_part_that_dies_while_starting_is_shown(tmp_path: Path) -> None:
     done = run("serve", environment=stack_environment(tmp_path, NEUROSENSE_RETENTION_MONTHS="-1"))
     assert done.returncode == 1

@@ -83,6 +83,7 @@ def test_a_service_that_is_away_is_said_with_what_to_do(
         expect(panel.get_by_role("button", name="Refresh")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_service_that_dies_midway_is_said_and_used_when_it_is_back(
     visit: Callable[[str], Visit], tmp_path: Path
 ) -> None:

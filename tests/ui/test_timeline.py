@@ -186,6 +186,7 @@ def test_without_a_transcript_the_voice_is_judged(
     expect(panel.get_by_role("heading", name="Overall", exact=True)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_ten_minutes_with_a_transcript_that_is_two_seconds_late(
     stack: Stack, visit: Open, tmp_path: Path
 ) -> None:
