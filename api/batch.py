@@ -65,7 +65,7 @@ async def analyze_batch(request: Request, service: ServiceDep) -> BatchAnswer:
     """Tell the emotions of many sentences or recordings, each for itself.
 
     An item that cannot be analysed costs the others nothing. What is over a limit of size or
-    number refuses the whole batch.
+    number refuses the whole batch, and so does it if no item can be answered at the moment.
     """
     with span("read body"):
         items = await _read(request, service.settings)
@@ -75,15 +75,23 @@ async def analyze_batch(request: Request, service: ServiceDep) -> BatchAnswer:
 async def _answered(service: Service, items: Sequence[Asked]) -> BatchAnswer:
     at_once = asyncio.Semaphore(service.admission.items_at_once)
 
-    async def one(asked: Asked) -> Answer | Problem:
+    async def one(asked: Asked) -> Answer | ApiError:
         async with at_once:
             try:
                 return await service.item(asked)
             except ApiError as error:
-                return Problem(detail=error.detail, code=error.code)
+                return error
 
-    results = await asyncio.gather(*map(one, items))
-    return BatchAnswer(results=results, failed=sum(isinstance(one, Problem) for one in results))
+    found = await asyncio.gather(*map(one, items))
+    failures = [one for one in found if isinstance(one, ApiError)]
+    if len(failures) == len(found) and all(one.retry_after_s for one in failures):
+        raise failures[0]  # who looks at the status alone learns that it is worth another try
+    results = [_told(one) if isinstance(one, ApiError) else one for one in found]
+    return BatchAnswer(results=results, failed=len(failures))
+
+
+def _told(error: ApiError) -> Problem:
+    return Problem(detail=error.detail, code=error.code)
 
 
 async def _read(request: Request, settings: Settings) -> list[Asked]:

@@ -4,8 +4,9 @@
 """
 
 import os
+import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,39 +23,55 @@ from serving.ports import answers, free_ports
 from serving.process import Child
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_ROUND_S = 20.0
+_ROUND_S = 10.0
 
 
 @dataclass
 class LogCost:
-    """One figure a round, in turn."""
+    """What so many clients saw, a figure a round, with the log and without it in turn."""
 
+    clients: int
     with_log: list[float] = field(default_factory=list)
     """Requests per second."""
     without: list[float] = field(default_factory=list)
     p50_with_ms: list[float] = field(default_factory=list)
     p50_without_ms: list[float] = field(default_factory=list)
 
+    @property
+    def throughput_ratio(self) -> float:
+        """Of the medians, with the log over without."""
+        return statistics.median(self.with_log) / statistics.median(self.without)
+
+    @property
+    def slower_ms(self) -> float:
+        """Difference of the medians of p50, with the log less without."""
+        return statistics.median(self.p50_with_ms) - statistics.median(self.p50_without_ms)
+
 
 def measure_log_cost(
-    stack: Stack, state: Path, rounds: int, clients: int, say: Callable[[str], None]
-) -> LogCost:
-    """Load the API with the log and one without it in turn, with the same requests."""
-    cost = LogCost()
+    stack: Stack, state: Path, rounds: int, clients: Sequence[int], say: Callable[[str], None]
+) -> list[LogCost]:
+    """Load the API with the log and one without it in turn, by each number of clients."""
+    costs = [LogCost(number) for number in clients]
     with (
         _api("api", stack, state) as with_log,
         _api("benchmarks.log_cost", stack, state) as without,
     ):
         for number in range(rounds):
             say(f"with and without the log, round {number + 1} of {rounds} ...")
-            for url, rates, waits in (
-                (with_log, cost.with_log, cost.p50_with_ms),
-                (without, cost.without, cost.p50_without_ms),
-            ):
-                seen = closed_loop(url, mixed_requests(), concurrency=clients, seconds=_ROUND_S)
-                rates.append(seen.per_second)
-                waits.append(seen.p50_ms)
-    return cost
+            for cost in costs:
+                measured = [
+                    (with_log, cost.with_log, cost.p50_with_ms),
+                    (without, cost.without, cost.p50_without_ms),
+                ]
+                # A machine that gets slower or quicker meanwhile is so for both alike.
+                for url, rates, waits in measured if number % 2 else reversed(measured):
+                    seen = closed_loop(
+                        url, mixed_requests(), concurrency=cost.clients, seconds=_ROUND_S
+                    )
+                    rates.append(seen.per_second)
+                    waits.append(seen.p50_ms)
+    return costs
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import pytest
 
 from api.admission import Admission, OverloadedError
 from api.app import create_app
+from api.errors import ApiError
+from api.faults import timed_out
 from api.metrics import Metrics
 from api.models import BranchResult
 from api.settings import Settings
@@ -111,6 +113,21 @@ def test_a_branch_that_is_down_fails_its_items_alone(
     models.faults["audio"] = down()
     answer = client.post("/analyze/batch", files=[audio(GOOD_AUDIO), text(b"hm")]).json()
     assert [one.get("code") for one in answer["results"]] == ["model_unavailable", None]
+
+
+@pytest.mark.parametrize(("fault", "status"), [(down(), 503), (timed_out(), 504)])
+def test_where_nothing_can_be_answered_the_batch_is_refused(
+    client: httpx.Client, models: FakeModels, fault: ApiError, status: int
+) -> None:
+    models.faults["text"] = models.faults["audio"] = fault
+    answer = client.post("/analyze/batch", files=[audio(GOOD_AUDIO), text(b"hm")])
+    assert_problem(answer, status, fault.code)
+    assert int(answer.headers["retry-after"]) > 0
+    # What is the item's own fault is told, and no other try would mend it.
+    del models.faults["text"]
+    answer = client.post("/analyze/batch", files=[audio(GOOD_AUDIO), text(b" ")])
+    assert answer.status_code == 200
+    assert [one["code"] for one in answer.json()["results"]] == [fault.code, "text_empty"]
 
 
 class Counting(FakeModels):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks import overload
 from benchmarks.log_cost import LogCost
 
-COST = LogCost([98.0], [100.0], [12.0], [10.0])
+COSTS = [LogCost(clients, [98.0], [100.0], [12.0], [10.0]) for clients in (8, 32)]
 
 
 @pytest.mark.parametrize(("goodput_per_s", "code"), [(95.0, 0), (80.0, 1)])
@@ -28,7 +28,7 @@ def test_exit_code(
         "prepare": lambda *_: SimpleNamespace(state=Path),
         "best_stack": stack,
         "measure_overload": lambda *_: seen,
-        "measure_log_cost": lambda *_: COST,
+        "measure_log_cost": lambda *_: COSTS,
     }.items():
         monkeypatch.setattr(overload, name, value)
     done = CliRunner().invoke(overload._app, ["--output", str(tmp_path)])
