@@ -68,7 +68,7 @@ def test_a_load_may_be_a_rate(measured_stack: Stack) -> None:
         analysis(server, read_sentences(), cut_clips()) as one,
     ):
         found = one.measure(Load("emotion_text", 0, 0.5, rate_per_s=20.0))
-    # Unlimited it would be several times as many; how many of 20 a busy machine gets done is its own.
+    # Unlimited it would be several times as many; a busy machine may get fewer of the 20 done.
     assert 0 < found.latency.per_second < 30
     assert "20.00 per second" in table([found])
 
