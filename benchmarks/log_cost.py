@@ -3,13 +3,17 @@
 `python -m benchmarks.log_cost` is the API without the log; nothing else of it is different.
 """
 
+import math
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from api.__main__ import run
 from api.app import create_app
@@ -23,55 +27,69 @@ from serving.ports import answers, free_ports
 from serving.process import Child
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_ROUND_S = 10.0
+_ROUND_S = 20.0
 
 
 @dataclass
 class LogCost:
-    """What so many clients saw, a figure a round, with the log and without it in turn."""
+    """What clients saw, a figure a round, with the log and without it in turn."""
 
-    clients: int
     with_log: list[float] = field(default_factory=list)
     """Requests per second."""
     without: list[float] = field(default_factory=list)
     p50_with_ms: list[float] = field(default_factory=list)
     p50_without_ms: list[float] = field(default_factory=list)
+    write_p50_ms: float = 0.0
+    """What half of the writes took at most, which an answer waits for; between two buckets."""
 
     @property
     def throughput_ratio(self) -> float:
         """Of the medians, with the log over without."""
         return statistics.median(self.with_log) / statistics.median(self.without)
 
-    @property
-    def slower_ms(self) -> float:
-        """Difference of the medians of p50, with the log less without."""
-        return statistics.median(self.p50_with_ms) - statistics.median(self.p50_without_ms)
-
 
 def measure_log_cost(
-    stack: Stack, state: Path, rounds: int, clients: Sequence[int], say: Callable[[str], None]
-) -> list[LogCost]:
-    """Load the API with the log and one without it in turn, by each number of clients."""
-    costs = [LogCost(number) for number in clients]
+    stack: Stack, state: Path, rounds: int, clients: int, say: Callable[[str], None]
+) -> LogCost:
+    """Load the API with the log and one without it in turn, with the same requests."""
+    cost = LogCost()
     with (
         _api("api", stack, state) as with_log,
         _api("benchmarks.log_cost", stack, state) as without,
     ):
+        measured = [
+            (with_log, cost.with_log, cost.p50_with_ms),
+            (without, cost.without, cost.p50_without_ms),
+        ]
         for number in range(rounds):
             say(f"with and without the log, round {number + 1} of {rounds} ...")
-            for cost in costs:
-                measured = [
-                    (with_log, cost.with_log, cost.p50_with_ms),
-                    (without, cost.without, cost.p50_without_ms),
-                ]
-                # A machine that gets slower or quicker meanwhile is so for both alike.
-                for url, rates, waits in measured if number % 2 else reversed(measured):
-                    seen = closed_loop(
-                        url, mixed_requests(), concurrency=cost.clients, seconds=_ROUND_S
-                    )
-                    rates.append(seen.per_second)
-                    waits.append(seen.p50_ms)
-    return costs
+            # A machine that gets slower or quicker meanwhile is so for both alike.
+            for url, rates, waits in measured if number % 2 else reversed(measured):
+                seen = closed_loop(url, mixed_requests(), concurrency=clients, seconds=_ROUND_S)
+                rates.append(seen.per_second)
+                waits.append(seen.p50_ms)
+        text = httpx.get(f"{with_log}/metrics", timeout=10).raise_for_status().text
+        cost.write_p50_ms = 1000 * median_of(text, "neurosense_log_write_seconds")
+    return cost
+
+
+def median_of(metrics: str, histogram: str) -> float:
+    """Return the median of what a histogram counted, as PromQL's `histogram_quantile` does."""
+    families = {family.name: family for family in text_string_to_metric_families(metrics)}
+    buckets = [
+        (float(one.labels["le"]), one.value)
+        for one in families[histogram].samples
+        if one.name == f"{histogram}_bucket"
+    ]
+    half, low, below = buckets[-1][1] / 2, 0.0, 0.0
+    for high, count in buckets:
+        if count >= half > below:
+            # Of those beyond the last bound it is only known that they are.
+            return (
+                low if high == math.inf else low + (high - low) * (half - below) / (count - below)
+            )
+        low, below = high, count
+    return math.nan
 
 
 @contextmanager
