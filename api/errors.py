@@ -1,5 +1,6 @@
 """One family of errors, one shape: `{"detail": …, "code": …}`."""
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Mapping
@@ -127,7 +128,7 @@ def logged(error: Exception) -> ApiError:
 
 
 class UnexpectedErrors:
-    """Last resort: 500 `internal`, and in the log where it happened."""
+    """Last resort: 500 `internal`, and in the log where it happened; 503 where a stop cuts off."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -145,6 +146,12 @@ class UnexpectedErrors:
             await self._app(scope, receive, watched_send)
         except ClientDisconnect:
             logger.info("the client left before its request was read")
+        except asyncio.CancelledError:
+            # By the server, which stops and has waited as long as it does; it would say 500.
+            if scope["type"] != "http" or started:
+                raise
+            detail = "the service is being stopped: try again shortly"
+            await answer(UnavailableError("stopping", detail))(scope, receive, send)
         except Exception as error:
             if scope["type"] == "lifespan" or (scope["type"] == "http" and started):
                 raise

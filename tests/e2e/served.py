@@ -15,7 +15,7 @@ import psycopg
 import transformers
 from psycopg.rows import dict_row
 
-from benchmarks.peers.processes import family, resident_bytes
+from benchmarks.peers.processes import resident_bytes
 from export.manifest import Branch
 from serving.models.steps import ask
 from serving.models.swap import Repository
@@ -126,14 +126,18 @@ class Served:
             if len(words) > 2 and self._is_mine(words[2])  # one that is starting has no arguments
         }
 
-    def triton_bytes(self) -> int:
-        """Return the memory of Triton and all its steps, shared pages counted once (PSS)."""
+    def text_bytes(self) -> int:
+        """Return the memory of Triton and its steps for text, shared pages counted once (PSS).
+
+        Those for audio grow and shrink with the recordings of the tests before.
+        """
         port = self.environment["NEUROSENSE_TRITON_GRPC_PORT"]
         [pid] = subprocess.run(
             ["pgrep", "-f", f"tritonserver.*--grpc-port={port} "],
             capture_output=True, text=True, check=True,
         ).stdout.split()  # fmt: skip
-        return resident_bytes(family(int(pid)))
+        steps = {one for one, step in self.processes().items() if step.startswith("text_")}
+        return resident_bytes(steps | {int(pid)})
 
     def both(self) -> Any:
         """Return the answer for a text and a recording."""

@@ -155,7 +155,7 @@ def test_memory_of_the_old_version_comes_back(served: Served) -> None:
     def answered(version: str) -> int:
         """Return what is held when a version has grown to what an answer takes."""
         assert served.both()["models"]["text"]["version"] == version
-        return served.triton_bytes()
+        return served.text_bytes()
 
     with served.repository() as repository, swapping(served.folder):
         before = answered("1")
