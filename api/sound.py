@@ -12,8 +12,9 @@ from api.spare_room import SpareFile
 from api.speech import Loudness, SpeechDetector
 from api.spool import Spool
 from api.waveform import Peaks
+from ensemble.clips import SAMPLE_RATE_HZ
 from ensemble.errors import InputError as RecordingError
-from ensemble.recording import SAMPLE_RATE_HZ, RecordingLimits, RecordingProcess
+from ensemble.recording import RecordingLimits, RecordingProcess
 
 _BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import webrtcvad
 
 from api.transcripts import Cue
-from ensemble.recording import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 FRAME_S = 0.03
 _FRAME = int(FRAME_S * SAMPLE_RATE_HZ)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from api.errors import InputError
 from api.speech import FRAME_S, MARGIN_S, Pauses, SpeechDetector
-from ensemble.recording import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 _BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 _STEP_S = 1

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from api.errors import ApiError, InputError
 from api.schemas import MultimodalAnswer, SubResult
-from ensemble.recording import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 _LONGEST_TEXT = 4000
 _Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]

@@ -15,7 +15,7 @@ from api.errors import ApiError, UploadTooSlowError
 from api.service import Service
 from api.stream_messages import End, Options
 from api.stream_run import Send, Stream
-from ensemble.recording import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 logger = logging.getLogger("neurosense.api")
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from ensemble.recording import SAMPLE_RATE_HZ
+from ensemble.clips import SAMPLE_RATE_HZ
 
 _STEP = SAMPLE_RATE_HZ // 10
 _MOST_PEAKS = 2000

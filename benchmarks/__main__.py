@@ -10,7 +10,7 @@ import typer
 from tritonclient.utils import InferenceServerException
 
 from benchmarks.analyzer_files import AnalyzerError
-from benchmarks.command import INTERRUPTED, run
+from benchmarks.command import INTERRUPTED, run_app
 from benchmarks.http_load import LoadError
 from benchmarks.models import WORK
 from benchmarks.peers.errors import PeerError
@@ -132,7 +132,7 @@ def _run(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(app, "benchmarks", *_FAILURES)
+    run_app(app, "benchmarks", *_FAILURES)
 
 
 if __name__ == "__main__":

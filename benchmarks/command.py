@@ -14,7 +14,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def run(app: typer.Typer, module: str, *expected: type[Exception]) -> None:
+def run_app(app: typer.Typer, module: str, *expected: type[Exception]) -> None:
     """Run the command of `python -m MODULE`.
 
     Ctrl-C and SIGTERM raise KeyboardInterrupt, so that it cleans up. Both are set, since a shell

@@ -84,10 +84,9 @@ def median_of(metrics: str, histogram: str) -> float:
     half, low, below = buckets[-1][1] / 2, 0.0, 0.0
     for high, count in buckets:
         if count >= half > below:
-            # Of those beyond the last bound it is only known that they are.
-            return (
-                low if high == math.inf else low + (high - low) * (half - below) / (count - below)
-            )
+            if high == math.inf:
+                return low  # of those beyond the last bound it is only known that they are
+            return low + (high - low) * (half - below) / (count - below)
         low, below = high, count
     return math.nan
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from benchmarks import model_table
-from benchmarks.command import INTERRUPTED, run, say
+from benchmarks.command import INTERRUPTED, run_app, say
 from benchmarks.machines import machine
 from benchmarks.points import Measured, Point, default_points, parse_points
 from benchmarks.results import Results, save
@@ -132,7 +132,7 @@ def _report(results: Results, folder: Path) -> None:
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(app, "benchmarks.models", ExportError)
+    run_app(app, "benchmarks.models", ExportError)
 
 
 if __name__ == "__main__":

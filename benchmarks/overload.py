@@ -23,7 +23,7 @@ from api.settings import Settings
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.mix import mixed_requests
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.command import run, say
+from benchmarks.command import run_app, say
 from benchmarks.http_load import LoadError, closed_loop
 from benchmarks.log_cost import LogCost, measure_log_cost
 from benchmarks.peers.errors import PeerError
@@ -182,7 +182,7 @@ def overload(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(_app, "benchmarks.overload", ExportError, LoadError, PeerError, ServingError)
+    run_app(_app, "benchmarks.overload", ExportError, LoadError, PeerError, ServingError)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tritonclient.utils import InferenceServerException
 from benchmarks import inputs, report
 from benchmarks.analyzer import Load, Protocol
 from benchmarks.analyzer_files import AnalyzerError
-from benchmarks.command import INTERRUPTED, run, say
+from benchmarks.command import INTERRUPTED, run_app, say
 from benchmarks.inputs import Clip
 from benchmarks.machines import machine
 from benchmarks.measurements import analysis
@@ -127,7 +127,7 @@ def _measure_and_report(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(app, "benchmarks.service", AnalyzerError, ServingError, InferenceServerException)
+    run_app(app, "benchmarks.service", AnalyzerError, ServingError, InferenceServerException)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import threading
 from ensemble.errors import InputError
 from ensemble.worker_process import WorkerDiedError, WorkerProcess
 
-SAMPLE_RATE_HZ = 16_000
 READY, PIECE, REFUSED = b"REDY", b"PCM_", b"ERR_"
 """Begin each message of the worker; 16-bit samples or JSON [code, detail] follow."""
 

@@ -9,11 +9,11 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from ensemble.audio import resampled_blocks
-from ensemble.clips import Limits
+from ensemble.clips import SAMPLE_RATE_HZ, Limits
 from ensemble.containers import open_file
 from ensemble.decoding_worker import go_silent, restrict
 from ensemble.errors import InputError
-from ensemble.recording import PIECE, PIECE_SECONDS, READY, REFUSED, SAMPLE_RATE_HZ
+from ensemble.recording import PIECE, PIECE_SECONDS, READY, REFUSED
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from benchmarks.chaos import campaign, system, table
 from benchmarks.chaos.errors import ChaosError
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import Result
-from benchmarks.command import INTERRUPTED, run, say
+from benchmarks.command import INTERRUPTED, run_app, say
 from serving.errors import ServingError
 
 _RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -67,7 +67,7 @@ async def _run(work: Path, faults: Sequence[Fault], short: bool) -> list[Result]
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(app, "benchmarks.chaos", ChaosError, ServingError)
+    run_app(app, "benchmarks.chaos", ChaosError, ServingError)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from benchmarks.command import INTERRUPTED, run, say
+from benchmarks.command import INTERRUPTED, run_app, say
 from benchmarks.peers import check, table
 from benchmarks.peers.compare import Comparison, Plan, Server, given
 from benchmarks.peers.compared import Compared
@@ -127,7 +127,7 @@ def _report(compared: Sequence[Compared], json_file: Path | None) -> None:
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1."""
-    run(app, "benchmarks.peers", PeerError)
+    run_app(app, "benchmarks.peers", PeerError)
 
 
 if __name__ == "__main__":

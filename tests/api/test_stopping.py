@@ -1,21 +1,12 @@
 """A stop answers everybody: who cannot be waited for is told to come again."""
 
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
-
 from tests.api.asking import assert_problem
 from tests.api.process import LINGER, LINGERING, api_process
-
-
-def in_progress(client: httpx.Client) -> float:
-    [value] = re.findall(
-        r"^neurosense_requests_in_progress (\S+)$", client.get("/metrics").text, re.MULTILINE
-    )
-    return float(value)
+from tests.api.test_metrics import value
 
 
 def test_who_is_not_answered_before_the_end_is_told_to_come_again(
@@ -25,10 +16,10 @@ def test_who_is_not_answered_before_the_end_is_told_to_come_again(
         api_process(database_url, tmp_path / "log", **{LINGER: "1"}) as api,
         ThreadPoolExecutor(1) as pool,
     ):
-        before = in_progress(api.client)
+        before = value(api.client, "requests_in_progress")
         asked = pool.submit(api.client.post, "/analyze/text", data={"text": LINGERING})
         deadline_s = time.monotonic() + 30
-        while in_progress(api.client) <= before:
+        while value(api.client, "requests_in_progress") <= before:
             assert time.monotonic() < deadline_s
         api.child.ask_to_stop()
         assert_problem(asked.result(), 503, "stopping")

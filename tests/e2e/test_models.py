@@ -171,9 +171,7 @@ def test_memory_of_the_old_version_comes_back(served: Served) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kills", [2, 60])
+@pytest.mark.parametrize("kills", [pytest.param(number, marks=LONG) for number in (2, 60)])
 def test_killed_at_any_moment_it_serves_one_version_and_the_next_command_finishes(
     served: Served, kills: int, tmp_path: Path
 ) -> None:
