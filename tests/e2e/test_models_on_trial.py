@@ -127,7 +127,7 @@ def test_trials_begin_change_and_end_under_load_and_fail_no_request(
         for percent in (30, 100):
             trials.begin(repository, Trial("text", 2, "canary", percent))
             served.wait_for_trial(branch="text", version="2", kind="canary", percent=percent)
-            time.sleep(0.3)  # so that requests meet it
+            running.meet("2")
         trials.end(repository, "text")
         assert served.steps() == {"text_classifier/1", "text_tokenizer/1"}
         served.wait_for_trial()
