@@ -16,7 +16,9 @@ if [ ! -e ../venv/done ]; then
         ../wheels/*.whl
     touch ../venv/done
 fi
-# What a GPU answers waits for decoders, and its products for batches.
+# What a GPU answers waits for decoders, and its products for batches; while one batch is copied,
+# another is computed.
+export NEUROSENSE_CLASSIFIER_INSTANCES="${NEUROSENSE_CLASSIFIER_INSTANCES:-2}"
 export NEUROSENSE_AUDIO_BATCH_SIZE="${NEUROSENSE_AUDIO_BATCH_SIZE:-32}"
 export NEUROSENSE_STEP_INSTANCES="${NEUROSENSE_STEP_INSTANCES:-$(($(nproc) / 2 + 1))}"
 exec ../venv/bin/python -m benchmarks --device "${DEVICE:-cuda}" --precision fp16 \

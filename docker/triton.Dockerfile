@@ -42,8 +42,9 @@ COPY docker/watched.py /usr/local/bin/watched
 COPY docker/probe.py /usr/local/bin/probe
 # Of this image's user, as a volume over it is that is filled from here: docker/compose.yaml.
 COPY --from=models --chown=1000:1000 /models /models
-# ONNX Runtime reports its use to its maker from 1.29 on, by default.
-ENV PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
+# ONNX Runtime reports its use to its maker from 1.29 on, by default; and cuDNN's attention, which
+# it prefers on a Hopper GPU, takes a tenth of a second for each new shape (benchmarks/README.md).
+ENV PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 ORT_ENABLE_CUDNN_FLASH_ATTENTION=0
 # The image's user `triton-server`.
 USER 1000
 EXPOSE 8000 8001 8002

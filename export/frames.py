@@ -94,16 +94,17 @@ class _First(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
-        kernel, self.stride = layer.conv.kernel_size[0], layer.conv.stride[0]
+        self.kernel, self.stride = layer.conv.kernel_size[0], layer.conv.stride[0]
         grouped = isinstance(getattr(layer, "layer_norm", None), torch.nn.GroupNorm)
         self.norm = _GroupNormed(layer) if grouped else Windowed(layer)
         self.grouped = grouped
-        self.register_buffer("taps", torch.eye(kernel).unsqueeze(1))
 
     def forward(self, rows: torch.Tensor, frames: torch.Tensor, slots: Packing) -> torch.Tensor:
         """Return [F, C] for all slots; `frames` [B] of each row are its clip's own."""
-        rows = rows.unsqueeze(1)
-        windows = torch.nn.functional.conv1d(rows, self.taps, stride=self.stride).transpose(1, 2)
+        count = torch.div(rows.shape[1] - self.kernel, self.stride, rounding_mode="trunc") + 1
+        starts = torch.arange(count).unsqueeze(1) * self.stride
+        # Picked, not convolved with unit taps: cuDNN searches anew for a convolution of each width.
+        windows = rows[:, starts + torch.arange(self.kernel)]  # [B, F0, K]
         positions = torch.arange(slots.counts.max()).unsqueeze(0)
         row_start = torch.arange(slots.counts.shape[0]).unsqueeze(1) * windows.shape[1]
         index = slots.pack(row_start + positions)  # of each slot's windows in [B * F0]

@@ -16,8 +16,15 @@ def pack_encoder(base: Any, shared: Shared) -> None:
         layer.attention = kind(layer.attention, shared)
 
 
+_LENGTHS_IN_OCTAVE = 4
+
+
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """The positional convolution, with zeros between the clips as beyond a lone clip's ends."""
+    """The positional convolution, with zeros between the clips as beyond a lone clip's ends.
+
+    cuDNN searches for a tenth of a second when it meets a convolution of a new length, so there
+    are few of them. And it has a much slower kernel for one with a bias, which is added behind.
+    """
 
     def __init__(self, embed: Any, shared: Shared) -> None:
         super().__init__()
@@ -25,6 +32,7 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         self.shared = shared
         self.gap = embed.conv.kernel_size[0] // 2
         embed.conv.padding = (0,)
+        self.bias, embed.conv.bias = embed.conv.bias, None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [1, N, H] of [1, N, H]."""
@@ -37,10 +45,19 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         frames = hidden.transpose(1, 2)  # [1, H, N]
         if getattr(self.embed, "batch_norm", None) is not None:
             frames = self.embed.batch_norm(frames)
-        stream = torch.zeros(1, hidden.shape[2], slots.into.shape[0] + self.gap)
+        length = rounded_up(slots.counts.sum() + self.gap)
+        stream = torch.zeros(1, hidden.shape[2], length)
         stream = stream.index_copy(2, place + self.gap, frames)
-        convolved = self.embed.activation(self.embed.conv(stream))
-        return convolved[:, :, place].transpose(1, 2)
+        convolved = self.embed.conv(stream)[:, :, place].transpose(1, 2)
+        activated: torch.Tensor = self.embed.activation(convolved + self.bias)
+        return activated
+
+
+def rounded_up(length: torch.Tensor) -> torch.Tensor:
+    """Return one of four lengths an octave, a quarter longer at most."""
+    octave = torch.floor(torch.log2(length.to(torch.float32)))
+    step = torch.pow(2.0, octave) / _LENGTHS_IN_OCTAVE
+    return (torch.ceil(length / step) * step).to(torch.int64)
 
 
 class _Attention(torch.nn.Module):  # type: ignore[misc]

@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from export import real_inputs
 from tests.export.checkpoints import audio_checkpoint, text_checkpoint
-from tests.export.exported import AUDIO_KINDS, Exported, export, open_graph
+from tests.export.exported import AUDIO_KINDS, Exported, export, graph_file
 from tests.export.hub_server import NAME, Hub, serve
 
 
@@ -38,7 +39,8 @@ def exported_audio(
     work = tmp_path_factory.mktemp("exported")
     folder = audio_checkpoint(work / "checkpoint", **AUDIO_KINDS[request.param])
     manifest = export("audio", folder, work / "repository")
-    return Exported(folder, manifest, open_graph(work / "repository", manifest))
+    file = graph_file(work / "repository", manifest)
+    return Exported(folder, manifest, file, onnxruntime.InferenceSession(file))
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ class Exported:
 
     folder: Path
     manifest: Manifest
+    file: Path
     session: onnxruntime.InferenceSession
 
 
@@ -83,6 +84,9 @@ def found(
     return find(repository, branch, name=name, revision=revision, weights=weights, requested="fp32")
 
 
+def graph_file(repository: Path, manifest: Manifest) -> Path:
+    return repository / f"{manifest.branch}_classifier" / str(manifest.version) / "model.onnx"
+
+
 def open_graph(repository: Path, manifest: Manifest) -> onnxruntime.InferenceSession:
-    model = f"{manifest.branch}_classifier"
-    return onnxruntime.InferenceSession(repository / model / str(manifest.version) / "model.onnx")
+    return onnxruntime.InferenceSession(graph_file(repository, manifest))

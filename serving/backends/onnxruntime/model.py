@@ -19,6 +19,9 @@ import triton_python_backend_utils as pb_utils
 
 # It reports its use to its maker from 1.29 on, by default, and reads this when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# On a Hopper GPU it prefers cuDNN's attention, which takes a tenth of a second to plan each shape
+# that it has not met: nearly every batch of sentences or clips as they come (benchmarks/README.md).
+os.environ.setdefault("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
 import onnxruntime
 
 Array = npt.NDArray[Any]
