@@ -25,22 +25,9 @@ CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 10_000,  # ms; else a database that vanished holds connections for minutes
     "application_name": "neurosense-api",
 }
-_INSERT = """
-    INSERT INTO emotion_logs (id, created_at, modality, top_emotion, confidence, all_scores,
-                              latency_ms, fusion_weights, degraded, models, input_text, request_id,
-                              recording_id, start_s, end_s, speaker, track, shadow_of)
-    SELECT id, created_at, modality, top_emotion, confidence, all_scores,
-           latency_ms, fusion_weights, NULLIF(degraded, 'null'), models, input_text, request_id,
-           recording_id, start_s, end_s, speaker,
-           COALESCE(track, 'current'), shadow_of  -- older rows, in a spool, have none
-    FROM jsonb_to_recordset(%s) AS row (
-        id uuid, created_at timestamptz, modality text, top_emotion text,
-        confidence double precision, all_scores jsonb, latency_ms double precision,
-        fusion_weights jsonb, degraded jsonb, models jsonb, input_text text, request_id text,
-        recording_id uuid, start_s double precision, end_s double precision, speaker text,
-        track text, shadow_of uuid)
-    ON CONFLICT DO NOTHING
-"""
+_ADD = "SELECT neurosense_add(%s)"
+"""A function, so that the database keeps its plan: what is not prepared is planned each time."""
+
 LARGEST_GROUP = 500
 """How many rows go into one statement."""
 
@@ -174,7 +161,7 @@ class Database:
 
 
 def _inserting(rows: Sequence[Row]) -> Callable[[AsyncConnection], Awaitable[Any]]:
-    return lambda connection: connection.execute(_INSERT, [Jsonb(rows)])
+    return lambda connection: connection.execute(_ADD, [Jsonb(rows)])
 
 
 def _kind(error: Error) -> str:

@@ -96,7 +96,7 @@ def test_functions_with_the_owners_rights_look_nowhere_else(database_url: str) -
     with psycopg.connect(database_url) as connection:
         [schema] = connection.execute("SELECT current_schema()").fetchone() or [""]
         found: dict[str, str] = dict(connection.execute(query).fetchall())
-    assert len(found) == 5
+    assert len(found) == 6
     path = f"search_path={schema}, pg_temp"
     assert found.pop("neurosense_forget") == f"{path} lock_timeout=300ms"
     assert set(found.values()) == {path}
