@@ -19,6 +19,7 @@ DROP POLICY IF EXISTS neurosense_adds ON emotion_logs;
 CREATE POLICY neurosense_adds ON emotion_logs FOR INSERT TO :"role" WITH CHECK (true);
 DROP POLICY IF EXISTS neurosense_reads ON emotion_logs;
 CREATE POLICY neurosense_reads ON emotion_logs FOR SELECT TO :"role" USING (true);
+GRANT EXECUTE ON FUNCTION neurosense_add(jsonb) TO :"role";
 
 -- What needs more runs as the owner: partitions by month, DELETE /predictions/{id}, and the trigger
 -- that keeps what was forgotten from being added again.

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
 
 from api import migrations
 from api.app import create_app
@@ -73,7 +74,7 @@ def test_it_may_do_nothing_else(role_url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def test_a_role_without_a_policy_sees_no_row(role_url: str, database_url: str) -> None:
+def test_a_role_without_a_policy_sees_and_adds_no_row(role_url: str, database_url: str) -> None:
     insert(database_url, a_row())
     other = f"anon_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(database_url, autocommit=True) as owner:
@@ -87,6 +88,11 @@ def test_a_role_without_a_policy_sees_no_row(role_url: str, database_url: str) -
     for table in ("emotion_logs", "emotion_logs_rest"):
         with psycopg.connect(make_conninfo(database_url, user=other)) as connection:
             assert connection.execute(f"TABLE {table}".encode()).fetchall() == []
+    with (
+        psycopg.connect(make_conninfo(database_url, user=other)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("SELECT neurosense_add(%s)", [Jsonb([a_row()])])
     assert len(stored_ids(role_url)) == 1
 
 
