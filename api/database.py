@@ -26,7 +26,10 @@ CONNECTION: dict[str, Any] = {
     "application_name": "neurosense-api",
 }
 _ADD = "SELECT neurosense_add(%s)"
-"""A function, so that the database keeps its plan: what is not prepared is planned each time."""
+"""A function, so that the database keeps its plan: what is not prepared is planned each time.
+
+A proxy that tells reads from writes by their text must be told that this one writes.
+"""
 
 LARGEST_GROUP = 500
 """How many rows go into one statement."""

@@ -16,7 +16,8 @@ def pack_encoder(base: Any, shared: Shared) -> None:
         layer.attention = kind(layer.attention, shared)
 
 
-_LENGTHS_IN_OCTAVE = 4
+# Four an octave. In whole numbers, which no lower precision of the graph touches.
+_LENGTHS = torch.tensor([(4 + quarter) << octave for octave in range(24) for quarter in range(4)])
 
 
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -54,10 +55,8 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:
-    """Return one of four lengths an octave, a quarter longer at most."""
-    octave = torch.floor(torch.log2(length.to(torch.float32)))
-    step = torch.pow(2.0, octave) / _LENGTHS_IN_OCTAVE
-    return (torch.ceil(length / step) * step).to(torch.int64)
+    """Return the next of four lengths an octave, a quarter longer at most, of each length [...]."""
+    return _LENGTHS[(length.unsqueeze(-1) > _LENGTHS).sum(dim=-1)]
 
 
 class _Attention(torch.nn.Module):  # type: ignore[misc]

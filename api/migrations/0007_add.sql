@@ -1,6 +1,6 @@
 -- Adds rows, a JSON array of objects by column; those that are there already stay as they are.
 --
--- A function only because its plan is kept: through a pooler no statement can be prepared, and to
+-- A function only because its plan is kept: not every pooler lets statements be prepared, and to
 -- plan this one took as long as to run it. It has no rights but its caller's.
 CREATE FUNCTION neurosense_add(rows jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from api import migrations
 from api.migrations import migrate
@@ -89,7 +90,7 @@ def stored(url: str) -> list[dict[str, Any]]:
         return connection.execute("SELECT * FROM emotion_logs ORDER BY created_at").fetchall()
 
 
-def test_functions_with_the_owners_rights_look_nowhere_else(database_url: str) -> None:
+def test_functions_look_nowhere_else(database_url: str) -> None:
     asyncio.run(run(database_url))
     query = """SELECT proname, array_to_string(proconfig, ' ') FROM pg_proc
                WHERE proname LIKE 'neurosense_%' AND pronamespace = current_schema::regnamespace"""
@@ -161,6 +162,28 @@ def test_upkeep_drops_the_months_that_expired(database_url: str) -> None:
     left = {name: rows for name, rows in partitions(database_url).items() if rows}
     assert left == {month_name(ages[0]): 1, month_name(ages[1]): 1}
     assert month_name(ages[2]) not in partitions(database_url)
+
+
+def test_a_session_with_a_kept_plan_adds_on_while_months_come_and_go(database_url: str) -> None:
+    asyncio.run(run(database_url))
+    now = datetime.now(UTC)
+    then = now - timedelta(days=400)
+    with psycopg.connect(database_url, autocommit=True) as session:
+
+        def add(count: int, at: datetime = now) -> None:
+            for _ in range(count):  # PostgreSQL keeps a plan from the sixth use on
+                session.execute("SELECT neurosense_add(%s)", [Jsonb([a_row(created_at=at)])])
+
+        add(8)
+        upkeep(database_url, 0)
+        add(8)
+        session.execute("SELECT neurosense_add_month(%s)", [then.strftime("%Y-%m-01")])
+        add(8, then)
+        assert partitions(database_url)[month_name(then)] == 8
+        upkeep(database_url, 1)
+        add(8)
+    left = {name: rows for name, rows in partitions(database_url).items() if rows}
+    assert left == {month_name(now): 24}
 
 
 def test_many_upkeeps_at_once(database_url: str) -> None:

@@ -33,6 +33,8 @@ def psql(url: str, role: str) -> None:
 @pytest.fixture
 def role_url(database_url: str) -> str:
     asyncio.run(run(database_url))
+    with psycopg.connect(database_url) as owner:  # as where functions are nobody's by default
+        owner.execute("REVOKE EXECUTE ON FUNCTION neurosense_add(jsonb) FROM PUBLIC")
     role = f"service_{uuid.uuid4().hex[:8]}"
     for _ in range(2):  # it may be run again
         psql(database_url, role)
@@ -82,7 +84,8 @@ def test_a_role_without_a_policy_sees_and_adds_no_row(role_url: str, database_ur
         for statement in (
             f"CREATE ROLE {other} LOGIN",
             f"GRANT USAGE ON SCHEMA {schema} TO {other}",
-            f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {other}",
+            f"GRANT EXECUTE ON FUNCTION neurosense_add(jsonb) TO {other}",
+            f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {schema} TO {other}",  # as Supabase does
         ):
             owner.execute(statement.encode())
     for table in ("emotion_logs", "emotion_logs_rest"):
@@ -90,7 +93,7 @@ def test_a_role_without_a_policy_sees_and_adds_no_row(role_url: str, database_ur
             assert connection.execute(f"TABLE {table}".encode()).fetchall() == []
     with (
         psycopg.connect(make_conninfo(database_url, user=other)) as connection,
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="policy"),
     ):
         connection.execute("SELECT neurosense_add(%s)", [Jsonb([a_row()])])
     assert len(stored_ids(role_url)) == 1

@@ -87,13 +87,16 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
                         f"text_{step}/{1 + (number + 1) % 2}"
                         for step in ("classifier", "tokenizer")
                     }
+                    through_whole.meet(str(1 + (number + 1) % 2))
         # What is not swapped is not loaded anew either.
         assert others == {pid for pid, step in served.processes().items() if "text" not in step}
         before = served.steps()
         with load(served.url, wav(), answers) as through_commands:
             served.models("promote", "text", "2", "--force")
             assert served.steps() == {"text_classifier/2", "text_tokenizer/2"}
+            through_commands.meet("2")
             served.models("rollback", "text")
+            through_commands.meet("1")
     loads = [running, through_whole, through_commands]
     assert [one.wrong for one in loads] == [[]] * len(loads)
     for one in loads:
