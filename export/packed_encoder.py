@@ -16,8 +16,8 @@ def pack_encoder(base: Any, shared: Shared) -> None:
         layer.attention = kind(layer.attention, shared)
 
 
-# Four an octave. In whole numbers, which no lower precision of the graph touches.
-_LENGTHS = torch.tensor([(4 + quarter) << octave for octave in range(24) for quarter in range(4)])
+# Eight an octave. In whole numbers, which no lower precision of the graph touches.
+_LENGTHS = torch.tensor([(8 + eighth) << octave for octave in range(24) for eighth in range(8)])
 
 
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -55,7 +55,7 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:
-    """Return the next of four lengths an octave, a quarter longer at most, of each length [...]."""
+    """Return the next of eight lengths an octave, an eighth longer at most, of each [...]."""
     return _LENGTHS[(length.unsqueeze(-1) > _LENGTHS).sum(dim=-1)]
 
 
