@@ -3,6 +3,7 @@
 https://github.com/triton-inference-server/onnxruntime_backend#onnx-runtime-with-tensorrt-optimization
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -69,6 +70,24 @@ def _divide_cores(config: Any, group: Any, instances: int | None) -> None:
     if group.count > 1:
         threads = max(1, cores // group.count)
         config.parameters["intra_op_thread_count"].string_value = str(threads)
+
+
+def has_gpu() -> bool:
+    """Return whether the classifiers will run on a GPU: ONNX Runtime can, and there is one."""
+    import onnxruntime  # slow to load, and only a start asks
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers() and _gpus() > 0
+
+
+def _gpus() -> int:
+    """Return how many GPUs NVIDIA's driver lets this process see, 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int()
+    seen = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if seen else 0
 
 
 def check_accelerator(settings: Settings) -> None:

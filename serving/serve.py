@@ -7,7 +7,7 @@ from rich.console import Console
 
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
-from serving.accelerators import check_accelerator
+from serving.accelerators import check_accelerator, has_gpu
 from serving.choosing import choose, kept_trial
 from serving.keys import check_keys
 from serving.models.exclusive import swapping
@@ -16,7 +16,6 @@ from serving.run_folder import run_folder
 from serving.settings import Settings
 from serving.stack import check_ports, running, state_lock
 from serving.supervisor import stop_on_signals, supervise
-from serving.triton import has_gpu
 
 _console = Console(highlight=False, soft_wrap=True)
 _started = time.monotonic()

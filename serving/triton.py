@@ -222,10 +222,3 @@ def _caching(response_cache_mb: int) -> list[str]:
         f"--cache-directory={wheel_folder() / 'caches'}",
         f"--cache-config=local,size={response_cache_mb * 2**20}",
     ]
-
-
-def has_gpu() -> bool:
-    """Return whether the classifiers of this installation run on a GPU."""
-    import onnxruntime  # slow to load, and only a start asks
-
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -1,5 +1,6 @@
 """How GPU and cores are used: instances, threads and TensorRT in the configurations."""
 
+import ctypes
 import dataclasses
 import importlib.util
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
+import onnxruntime
 import pytest
 
 import serving
@@ -15,7 +17,7 @@ from export import manifest as manifests
 from export.manifest import Branch, Manifest
 from export.publish import MODELS
 from export.starter import STARTERS, publish_starter
-from serving.accelerators import ENGINES, accelerate, check_accelerator
+from serving.accelerators import ENGINES, accelerate, check_accelerator, has_gpu
 from serving.errors import ServingError
 from serving.repository import SOURCE, read_config, render
 from serving.settings import Settings
@@ -45,6 +47,49 @@ def configured(branch: Branch, settings: Settings, gpu: bool = True) -> Any:
 def test_unless_asked_nothing_is_set(branch: Branch) -> None:
     config = configured(branch, Settings())
     assert config == read_config(SOURCE / MODELS[branch][-1] / "config.pbtxt")
+
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+
+
+class Driver:
+    """NVIDIA's, as far as it is asked."""
+
+    def __init__(self, gpus: int) -> None:
+        self.gpus = gpus
+
+    def cuInit(self, _: int) -> int:  # noqa: N802
+        return 0 if self.gpus else NO_DEVICE
+
+    def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802
+        count._obj.value = self.gpus
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("providers", "gpus", "has_one"),
+    [
+        ([CPU], 1, False),
+        ([CUDA, CPU], 2, True),
+        ([CUDA, CPU], 0, False),
+        ([CUDA, CPU], None, False),
+    ],
+)
+def test_there_is_a_gpu_if_onnxruntime_can_use_one_and_the_driver_has_one(
+    providers: list[str], gpus: int | None, has_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime's GPU wheel may lie on a machine that has none, with a driver or without."""
+
+    def load(name: str) -> Driver:
+        assert name == "libcuda.so.1"
+        if gpus is None:
+            raise OSError
+        return Driver(gpus)
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    assert has_gpu() == has_one
 
 
 @pytest.mark.parametrize(
