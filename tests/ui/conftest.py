@@ -58,6 +58,11 @@ class Visit:
         self.errors.append(str(error))
 
 
+def settle(page: Page) -> None:
+    """Wait until the page is drawn: a key that is pressed before may go to what is replaced."""
+    expect(page.locator("[data-test-script-state='notRunning']")).to_be_attached()
+
+
 def find_chromium() -> str | None:
     """Return the browser's path: NEUROSENSE_CHROMIUM, or the first that PATH has."""
     named = os.environ.get("NEUROSENSE_CHROMIUM")

@@ -19,7 +19,7 @@ from tests.api.process import api_process
 from tests.conftest import Locked, Stack
 from tests.recordings import wav
 from tests.ui.accessibility import nothing_wrong
-from tests.ui.conftest import Visit
+from tests.ui.conftest import Visit, settle
 from tests.ui.test_page_alone import page_alone
 from ui import export, words
 from ui.theme import EMOTION_FILLS
@@ -94,9 +94,12 @@ def test_it_is_reached_with_the_keyboard_and_shows_what_the_log_counts(
     visited = visit(asked.ui_url)
     page = visited.page
     found = whole(asked)
+    settle(page)
     page.get_by_role("tab", name="Try").focus()
-    page.keyboard.press("ArrowRight")  # Timeline
-    page.keyboard.press("ArrowRight")
+    for name in ("Timeline", "Monitor"):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        settle(page)
     page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("heading", name="Newest predictions")).to_be_visible()

@@ -15,7 +15,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.conftest import Stack
 from tests.recordings import wav
-from tests.ui.conftest import Visit
+from tests.ui.conftest import Visit, settle
 
 Open = Callable[[str], Visit]
 
@@ -82,6 +82,7 @@ def test_a_sentence_is_joy_and_the_starter_weights_are_announced(stack: Stack, v
     expect(
         page.get_by_role("alert").filter(has_text="Starter weights are answering")
     ).to_be_visible()
+    settle(page)
     page.get_by_label("Words: type a sentence").focus()
     page.keyboard.type("I love this!")
     tab_to(page, page.get_by_role("button", name="Analyze"))

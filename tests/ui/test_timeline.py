@@ -18,7 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.api.long_recordings import Said, as_srt, as_vtt, flac, long_recording, shifted
 from tests.conftest import Stack
 from tests.ui.accessibility import nothing_wrong
-from tests.ui.conftest import Visit
+from tests.ui.conftest import Visit, settle
 
 Open = Callable[[str], Visit]
 
@@ -163,8 +163,10 @@ def test_a_segment_is_heard_and_read(
     assert SAID[2].end_s <= last < SAID[3].start_s
     assert audio.evaluate("audio => audio.currentTime") == pytest.approx(first, abs=0.005)
     assert audio.get_attribute("src") == sent  # once, not anew for each segment
+    settle(page)
     chosen.focus()
     page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("listbox")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(panel.get_by_text("“This is sentence 2.”")).to_be_hidden()
