@@ -6,6 +6,9 @@ import torch
 
 from export.packing import PackedAttention, Packing, Shared
 
+# Eight an octave. In whole numbers, which no lower precision of the graph touches.
+_LENGTHS = torch.tensor([(8 + eighth) << octave for octave in range(24) for eighth in range(8)])
+
 
 def pack_encoder(base: Any, shared: Shared) -> None:
     """Make an encoder take the packed frames of all clips as one row [1, N, H]."""
@@ -16,15 +19,12 @@ def pack_encoder(base: Any, shared: Shared) -> None:
         layer.attention = kind(layer.attention, shared)
 
 
-# Eight an octave. In whole numbers, which no lower precision of the graph touches.
-_LENGTHS = torch.tensor([(8 + eighth) << octave for octave in range(24) for eighth in range(8)])
-
-
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
     """The positional convolution, with zeros between the clips as beyond a lone clip's ends.
 
     cuDNN searches for a tenth of a second when it meets a convolution of a new length, so there
-    are few of them. And it has a much slower kernel for one with a bias, which is added behind.
+    are few of them. The bias is added behind: without one, in a graph of its own, it took a quarter
+    of the time that it took in this one with it (benchmarks/README.md).
     """
 
     def __init__(self, embed: Any, shared: Shared) -> None:

@@ -3,7 +3,6 @@
 import csv
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from serving.models.triton import SwappedTriton
 from tests.conftest import NEUROSENSE, start_serve, stop_serve
 from tests.e2e.swapping import TEXTS
 from tests.recordings import wav
+from tests.waiting import wait_for
 
 README = Path(__file__).parents[2] / "README.md"
 SENTENCES = ["I love this!", "Ich bin glücklich", "я рад", "je suis triste", "leave me alone"]
@@ -86,10 +86,7 @@ class Served:
         return httpx.get(f"{self.url}/", timeout=60).json()["trial"]
 
     def wait_for_trial(self, **expected: Any) -> None:
-        deadline_s = time.monotonic() + 60
-        while (self.trial() or {}) != expected:
-            assert time.monotonic() < deadline_s, self.trial()
-            time.sleep(0.05)
+        wait_for(lambda: (self.trial() or {}) == expected, instead=self.trial)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Return the log's rows by id."""

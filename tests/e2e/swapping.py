@@ -1,7 +1,6 @@
 """Requests that go on while versions are swapped; every answer is held against its version's."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +11,10 @@ import httpx
 import numpy as np
 
 from ensemble.labels import EMOTIONS
+from tests.waiting import wait_for
 
 TEXTS = ["I love this!", "leave me alone", "The meeting was moved to Thursday.", "I am afraid"]
 WORKERS = 2
-WAIT_S = 60.0
 PAUSE_S = 0.1
 """Of each worker after an answer: what is tested is that requests meet a swap, not how many."""
 
@@ -43,12 +42,10 @@ class Load:
                 number += 1
                 self.stopped.wait(PAUSE_S)
 
-    def meet(self, version: str) -> None:
-        """Return when a request was answered by this version, which must serve by now."""
-        before, deadline_s = self.versions[version], time.monotonic() + WAIT_S
-        while self.versions[version] == before:
-            assert time.monotonic() < deadline_s, f"no request met version {version}: {self.wrong}"
-            time.sleep(0.02)
+    def meet(self, version: str, times: int = 1) -> None:
+        """Return when so many more requests were answered by a version, which must serve by now."""
+        enough = self.versions[version] + times
+        wait_for(lambda: self.versions[version] >= enough, instead=lambda: self.wrong)
 
     def _check(self, text: str, answer: Any) -> None:
         version = answer["models"]["text"]["version"]

@@ -133,6 +133,7 @@ def test_trials_begin_change_and_end_under_load_and_fail_no_request(
         served.wait_for_trial()
         running.meet("1")
     assert running.wrong == []
+    assert set(running.versions) == {"1", "2"}
     assert failed(served) == before
     assert not any((served.folder / name).exists() for name in CANDIDATES)
     rows = served.rows()

@@ -16,8 +16,7 @@ import pytest
 from tests.conftest import stack_environment, start_serve, stop_serve
 from tests.processes import each, family, still_runs
 from tests.recordings import wav
-
-BACK_S = 60.0
+from tests.waiting import wait_for
 
 
 @dataclass
@@ -73,13 +72,6 @@ def traces(state_dir: Path) -> set[Path]:
 
 def shared_memory(path: Path) -> bool:
     return path.parts[:3] == ("/", "dev", "shm")
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BACK_S
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -202,10 +194,8 @@ def test_a_stop_in_the_middle_of_a_restart_leaves_nothing(tmp_path: Path) -> Non
     left = traces(tmp_path / "state")
     [triton] = [one for one, name in each(running, psutil.Process.name) if name == "tritonserver"]
     triton.kill()
-    deadline = time.monotonic() + 30
-    while "triton was killed by SIGKILL" not in (tmp_path / "log").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    log = tmp_path / "log"
+    wait_for(lambda: "triton was killed by SIGKILL" in log.read_text(), timeout_s=30)
     stop_serve(process)
     assert "triton is back" not in (tmp_path / "log").read_text()
     assert [one for one in running if still_runs(one)] == []

@@ -1,11 +1,10 @@
 """Two real Tritons behind one API: one is lost under load, and a third joins, unnoticed."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -29,10 +28,10 @@ from tests.api.process import api_process
 from tests.conftest import PATIENT_LOG_S
 from tests.e2e.swapping import TEXTS, Load, load
 from tests.name_server import NameServer, name_server
+from tests.waiting import wait_for
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 RECORDING = PROJECT / "export/samples/recordings/sense-and-sensibility-0870.flac"
-WAIT_S = 60.0
 
 
 class Replica(Triton):
@@ -113,13 +112,6 @@ def scores(api: httpx.Client, text: str) -> list[float]:
     return [found[emotion.upper()] for emotion in EMOTIONS]
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.1)
-
-
 def all_go_on(running: Load, *replicas: Replica, more: int = 12) -> None:
     """Return when each of them has answered `more` requests."""
     before = [replica.answered() for replica in replicas]
@@ -146,14 +138,9 @@ def test_both_are_swapped_and_no_answer_fails_or_names_another_version(cluster: 
         expected |= {("2", text): scores(cluster.api, text) for text in TEXTS}
         with load(str(cluster.api.base_url), RECORDING.read_bytes(), expected) as running:
             for version in (1, 2, 1):
-                before = running.versions[str(version)]
                 repository.promote("text", version)
-                wait_for(partial(answers_by, running, str(version), before))
+                running.meet(str(version), times=8)
     assert running.wrong == []
-
-
-def answers_by(running: Load, version: str, before: int) -> bool:
-    return running.versions[version] >= before + 8
 
 
 def test_a_lost_replica_costs_nothing_and_a_new_one_joins(cluster: Cluster) -> None:

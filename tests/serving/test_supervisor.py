@@ -16,6 +16,7 @@ from serving import supervisor
 from serving.errors import ServingError
 from serving.ports import free_ports
 from serving.server import Program
+from tests import waiting
 from tests.serving.test_process import wait_until_gone
 
 HTTP = "from http.server import *; import sys;"
@@ -37,11 +38,8 @@ def running_pid(server: Program) -> int:
     return server.child.pid
 
 
-def wait_for(happened: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait_for(happened: Callable[[], bool]) -> None:
+    waiting.wait_for(happened, timeout_s=30)
 
 
 def supervised(server: Program, act: Callable[[list[str]], None]) -> list[str]:

@@ -1,0 +1,16 @@
+"""Waiting for what happens by itself, and not for ever."""
+
+import time
+from collections.abc import Callable
+
+_EVERY_S = 0.02
+
+
+def wait_for(
+    happened: Callable[[], bool], timeout_s: float = 60, instead: Callable[[], object] = str
+) -> None:
+    """Return when it has; a failure shows what `instead` returns."""
+    deadline_s = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline_s, instead()
+        time.sleep(_EVERY_S)
