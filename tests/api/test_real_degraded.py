@@ -14,7 +14,9 @@ import tritonclient.grpc
 from serving import control
 from tests.api.real import NOT_AUDIO, ask, assert_prediction, assert_problem, log_row, long_zeros
 from tests.conftest import Stack
+from tests.processes import paused, steps
 from tests.recordings import wav
+from tests.waiting import wait_for
 
 WORDS = ("glad", "furious", "afraid", "sad", "amazed", "disgusted", "fine", "in love")
 BRANCH_MODELS = {
@@ -117,9 +119,14 @@ def short_queue(stack: Stack, model: str) -> Iterator[None]:
 
 
 def test_a_full_queue_of_tritons_is_overload(api: httpx.Client, stack: Stack) -> None:
-    recording = wav(20)
+    recording = wav()
     with short_queue(stack, "audio_decoder"), ThreadPoolExecutor(12) as threads:
-        asked = list(threads.map(lambda _: ask(api, audio=recording), range(12)))
+        decoders = steps(stack.pid, "audio_decoder")
+        assert decoders
+        with paused(decoders):
+            asking = [threads.submit(ask, api, audio=recording) for _ in range(12)]
+            wait_for(lambda: any(one.done() for one in asking))  # with an answer, or refused
+        asked = [one.result() for one in asking]
     refused = [response for response in asked if not response.is_success]
     assert 0 < len(refused) < len(asked)
     for response in refused:

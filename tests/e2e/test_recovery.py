@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import stack_environment, start_serve, stop_serve
-from tests.processes import each, family, still_runs
+from tests.processes import each, family, steps, still_runs
 from tests.recordings import wav
 from tests.waiting import wait_for
 
@@ -40,8 +40,7 @@ class Running:
         return found
 
     def steps(self, model: str) -> list[psutil.Process]:
-        commands = each(self.part("triton").children(), psutil.Process.cmdline)
-        return [one for one, words in commands if any(f"/models/{model}/" in w for w in words)]
+        return steps(self.process.pid, model)
 
     def said(self, words: str) -> int:
         return self.log.read_text().count(words)
