@@ -66,7 +66,11 @@ class Models(Classifier, Protocol):
         """The version on trial, for what its branch has a part in."""
 
     async def trial(self, timeout_s: float) -> Trial | None:
-        """Return the trial that runs now, None where there is none; never raises."""
+        """Return the trial that runs now, None where there is none.
+
+        Raises:
+            ModelTimeoutError: it is not known in time.
+        """
 
     async def loaded(self, timeout_s: float) -> dict[Branch, ModelInfo]:
         """Return the model that answers for each branch now; never raises."""

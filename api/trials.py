@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from api.classify import Prediction, classify, classify_whole
-from api.errors import ApiError, InputError
+from api.errors import ApiError, InputError, ModelTimeoutError
 from api.metrics import Metrics
 from api.models import Asked, Models
 from api.trial import Trial, chosen_track
@@ -86,7 +86,10 @@ class Trials:
         self._complained = True
 
     async def _look(self) -> None:
-        found = await self._models.trial(_ASKING_S)
+        try:
+            found = await self._models.trial(_ASKING_S)
+        except ModelTimeoutError:
+            return  # a busy Triton has not ended it
         if found != self.running:
             logger.info("on trial: %s", "nothing" if found is None else f"{found!r}")
         self.running = found

@@ -11,7 +11,7 @@ from tritonclient.grpc import InferResult
 
 from api.calls import Calls
 from api.descriptions import BRANCHES, Description, parse, parse_trial
-from api.errors import UnavailableError
+from api.errors import ModelTimeoutError, UnavailableError
 from api.faults import NOT_THERE
 from api.models import Branch, BranchResult, FusedResult
 from api.schemas import ModelInfo
@@ -144,7 +144,11 @@ class Triton(Ensembles):
         found = await asyncio.gather(
             *(self._trial(branch, timeout_s) for branch in BRANCHES), return_exceptions=True
         )
-        return next((one for one in found if isinstance(one, Trial)), None)
+        slow = next((one for one in found if isinstance(one, ModelTimeoutError)), None)
+        running = next((one for one in found if isinstance(one, Trial)), None)
+        if running is None and slow is not None:
+            raise slow
+        return running
 
     async def _trial(self, branch: Branch, timeout_s: float) -> Trial:
         name = f"emotion_{branch}{_CANDIDATE}"

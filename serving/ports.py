@@ -1,5 +1,8 @@
 """Ports: is one taken, does a server answer there, and which are free."""
 
+import contextlib
+import itertools
+import os
 import socket
 import ssl
 
@@ -10,6 +13,9 @@ from serving.errors import ServingError
 # Neighbours are asked often and without TLS. By default httpx reads all certificates that it knows
 # for each call, which takes a hundred times as long as the call.
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+_RANGE = range(12_000, 32_000)
+_turn = itertools.count(os.getpid() * 331)
 
 
 def require_free(port: int, setting: str, host: str = "127.0.0.1") -> None:
@@ -36,9 +42,15 @@ def answers(url: str, timeout_s: float) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
+    """Return `count` different ports that are free, and that nobody is given before they are used.
+
+    The system takes those for others from above (Linux: 32768, macOS: 49152), and each process
+    begins elsewhere among these.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = _RANGE[next(_turn) % len(_RANGE)]
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
     return ports

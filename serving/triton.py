@@ -116,6 +116,13 @@ class Triton(Server):
             for ensemble in _BRANCHES
         )
 
+    def back(self) -> bool:
+        """Whether it serves; which models its steps run is known from then on."""
+        ready = self.ready()
+        if ready:
+            self._steps.lost()  # one that ends before it was looked at would have no name
+        return ready
+
     def wait_until_ready(self) -> None:
         """Return once it serves; ServingError if it dies, or can load no branch at all."""
         if self.child is None:

@@ -1,7 +1,7 @@
 """A running system's processes; some come and go by themselves, as PostgreSQL's workers do."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TypeVar
 
 import psutil
@@ -22,24 +22,6 @@ def each(
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             yield process, ask(process)
-
-
-def steps(pid: int, model: str) -> list[psutil.Process]:
-    """Return the processes that run a step of Triton's, among the family."""
-    commands = each(family(pid), psutil.Process.cmdline)
-    return [one for one, words in commands if any(f"/models/{model}/" in w for w in words)]
-
-
-@contextmanager
-def paused(processes: list[psutil.Process]) -> Iterator[None]:
-    """Have them do nothing for a while: what is sent to them waits."""
-    try:
-        for process in processes:
-            process.suspend()
-        yield
-    finally:
-        for process in processes:
-            process.resume()
 
 
 def still_runs(process: psutil.Process) -> bool:

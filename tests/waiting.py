@@ -7,7 +7,7 @@ _EVERY_S = 0.02
 
 
 def wait_for(
-    happened: Callable[[], bool], timeout_s: float = 60, instead: Callable[[], object] = str
+    happened: Callable[[], bool], timeout_s: float = 120, instead: Callable[[], object] = str
 ) -> None:
     """Return when it has; a failure shows what `instead` returns."""
     deadline_s = time.monotonic() + timeout_s

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +13,6 @@ import tritonclient.grpc
 from serving import control
 from tests.api.real import NOT_AUDIO, ask, assert_prediction, assert_problem, log_row, long_zeros
 from tests.conftest import Stack
-from tests.processes import paused, steps
 from tests.recordings import wav
 from tests.waiting import wait_for
 
@@ -58,10 +56,7 @@ def without(stack: Stack, *models: str) -> Iterator[None]:
     try:
         for model in models:
             triton.unload_model(model, headers=key)
-        deadline = time.monotonic() + 30
-        while any(triton.is_model_ready(model) for model in models):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: not any(triton.is_model_ready(model) for model in models))
         yield
     finally:
         for model in models:
@@ -71,10 +66,10 @@ def without(stack: Stack, *models: str) -> Iterator[None]:
 
 
 def wait_until_ready(stack: Stack) -> None:
-    deadline = time.monotonic() + 60
-    while not (response := httpx.get(f"{stack.api_url}/health/ready", timeout=10)).is_success:
-        assert time.monotonic() < deadline, response.text
-        time.sleep(0.1)
+    def ready() -> httpx.Response:
+        return httpx.get(f"{stack.api_url}/health/ready", timeout=60)
+
+    wait_for(lambda: ready().is_success, instead=lambda: ready().text)
 
 
 @pytest.mark.parametrize("failed", ["text", "audio"])
@@ -100,12 +95,16 @@ def test_degraded_by_a_branch_that_is_down(
 
 @contextlib.contextmanager
 def short_queue(stack: Stack, model: str) -> Iterator[None]:
-    """Let one request wait for a model, and then as many as its config.pbtxt says again."""
+    """Let one request wait for a model, for seconds; then as its config.pbtxt says again."""
     triton = tritonclient.grpc.InferenceServerClient(stack.triton_grpc)
     key = control.headers(stack.triton_control_key)
     config = triton.get_model_config(model, as_json=True)["config"]
     before = json.dumps(config)
-    config["dynamic_batching"]["default_queue_policy"]["max_queue_size"] = 1
+    batching = config["dynamic_batching"]
+    batching["default_queue_policy"]["max_queue_size"] = 1
+    # For a batch that cannot come: a request stays in the queue until others have met it.
+    batching["preferred_batch_size"] = [config["max_batch_size"]]
+    batching["max_queue_delay_microseconds"] = 5_000_000
     try:
         triton.load_model(model, headers=key, config=json.dumps(config))
         wait_until_ready(stack)
@@ -121,12 +120,7 @@ def short_queue(stack: Stack, model: str) -> Iterator[None]:
 def test_a_full_queue_of_tritons_is_overload(api: httpx.Client, stack: Stack) -> None:
     recording = wav()
     with short_queue(stack, "audio_decoder"), ThreadPoolExecutor(12) as threads:
-        decoders = steps(stack.pid, "audio_decoder")
-        assert decoders
-        with paused(decoders):
-            asking = [threads.submit(ask, api, audio=recording) for _ in range(12)]
-            wait_for(lambda: any(one.done() for one in asking))  # with an answer, or refused
-        asked = [one.result() for one in asking]
+        asked = list(threads.map(lambda _: ask(api, audio=recording), range(12)))
     refused = [response for response in asked if not response.is_success]
     assert 0 < len(refused) < len(asked)
     for response in refused:

@@ -8,8 +8,10 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from api.errors import UnavailableError
+from api.errors import ModelTimeoutError, UnavailableError
+from api.metrics import Metrics
 from api.trial import Trial
+from api.trials import Trials
 from api.triton import Triton
 from serving.ports import free_ports
 from tests.api.triton_double import TEXT, Servicer, start, with_triton
@@ -108,6 +110,7 @@ class OnTrial(Servicer):
         self.trial = trial
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await asyncio.sleep(self.hang_s)
         if request.name == "emotion_audio_candidate":
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
         response = await super().ModelConfig(request, context)
@@ -138,6 +141,23 @@ def test_a_trial_that_does_not_say_what_it_is_is_none(trial: str) -> None:
         assert await triton.trial(5) is None
 
     with_triton(OnTrial(trial), check)
+
+
+def test_a_triton_that_does_not_say_has_not_ended_a_trial() -> None:
+    servicer = OnTrial('{"kind": "canary", "percent": 12.5}')
+
+    async def check(triton: Triton) -> None:
+        trials = Trials(triton, Metrics())
+        async with asyncio.timeout(60):
+            while trials.running is None:
+                await trials._look()
+        servicer.hang_s = 60
+        with pytest.raises(ModelTimeoutError):
+            await triton.trial(0.1)
+        await trials._look()
+        assert trials.running is not None
+
+    with_triton(servicer, check)
 
 
 def test_without_a_triton_nothing_is_on_trial() -> None:

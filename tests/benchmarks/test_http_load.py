@@ -92,17 +92,17 @@ def test_requests_go_out_in_the_same_order_over_and_over(
     serve: Callable[[Double], Double],
 ) -> None:
     double = serve(Double(delay_s=0.02))
-    closed_loop(double.url, REQUESTS, concurrency=1, seconds=0.3, warm_up_s=0.0)
+    closed_loop(double.url, REQUESTS, concurrency=1, seconds=1.0, warm_up_s=0.0)
     expected = [REQUESTS[n % 3].body for n in range(len(double.bodies))]
     assert double.bodies == expected
 
 
 def test_errors_are_counted_apart(serve: Callable[[Double], Double]) -> None:
     double = serve(Double(delay_s=0.02, answer=lambda number: 503 if number % 2 else 200))
-    result = closed_loop(double.url, REQUESTS, concurrency=1, seconds=0.6, warm_up_s=0.0)
+    result = closed_loop(double.url, REQUESTS, concurrency=1, seconds=1.0, warm_up_s=0.0)
     assert result.errors > 0
     assert abs(result.errors - result.requests) <= 1
-    assert result.per_second == pytest.approx(result.requests / 0.6)
+    assert result.per_second == pytest.approx(result.requests / 1.0)
 
 
 def test_an_open_loop_sends_at_its_rate_and_its_latency_includes_queueing(
@@ -132,8 +132,8 @@ def test_an_open_loop_below_capacity_shows_the_servers_own_time(
 def test_without_any_answer_there_is_no_result(
     serve: Callable[[Double], Double], status: int, said: str
 ) -> None:
-    double = serve(Double(delay_s=0.3, answer=lambda _: status))
-    seconds = 0.1 if status == 200 else 0.5
+    delay_s, seconds = (0.3, 0.1) if status == 200 else (0.02, 1.0)
+    double = serve(Double(delay_s=delay_s, answer=lambda _: status))
     with pytest.raises(LoadError, match=said):
         closed_loop(double.url, REQUESTS, concurrency=1, seconds=seconds, warm_up_s=0.0)
 

@@ -175,7 +175,7 @@ def test_servers_are_compared_and_one_that_fails_is_named(answering: str) -> Non
         "strict": given(answering, 1e-5),
         "away": given("http://127.0.0.1:9", TOLERANCE),
     }
-    plan = Plan(rounds=2, seconds=0.2, warm_up_s=0.1, concurrency=2, rate_per_s=20)
+    plan = Plan(rounds=2, seconds=1.0, warm_up_s=0.1, concurrency=2, rate_per_s=20)
     said: list[str] = []
     compared = Comparison(servers, EXPECTED, plan, said.append).run()
     assert [len(one.rounds) for one in compared] == [2, 0, 0]

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Locked
 from tests.processes import each, family, listening
 from tests.recordings import wav
+from tests.waiting import wait_for
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt install curl")
 
@@ -25,7 +26,7 @@ def test_only_who_has_a_key_is_answered(locked: Locked) -> None:
     assert ask(locked, None).status_code == 401
     assert ask(locked, "ns_somebody-elses").status_code == 401
     assert ask(locked, locked.key).json()["modality"] == "multimodal_fused"
-    assert httpx.get(f"{locked.api_url}/health/ready").is_success
+    wait_for(lambda: httpx.get(f"{locked.api_url}/health/ready", timeout=60).is_success)
 
 
 def test_a_key_is_made_and_revoked_while_it_runs(locked: Locked) -> None:

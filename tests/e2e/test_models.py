@@ -36,10 +36,10 @@ from serving.models.triton import SwappedTriton
 folder, address, key = sys.argv[1:]
 for _ in sys.stdin:
     if pid := os.fork():  # a start of Python takes a second
-        print(pid, flush=True)
         os.waitpid(pid, 0)
         print("killed", flush=True)
         continue
+    print(os.getpid(), flush=True)
     with SwappedTriton(address, key) as triton, swapping(Path(folder)):
         repository = Repository(Path(folder), [triton], synchronizer(None), lambda _: None)
         while True:

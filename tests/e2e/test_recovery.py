@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import stack_environment, start_serve, stop_serve
-from tests.processes import each, family, steps, still_runs
+from tests.processes import each, family, still_runs
 from tests.recordings import wav
 from tests.waiting import wait_for
 
@@ -40,7 +40,8 @@ class Running:
         return found
 
     def steps(self, model: str) -> list[psutil.Process]:
-        return steps(self.process.pid, model)
+        commands = each(self.part("triton").children(), psutil.Process.cmdline)
+        return [one for one, words in commands if any(f"/models/{model}/" in w for w in words)]
 
     def said(self, words: str) -> int:
         return self.log.read_text().count(words)
@@ -96,7 +97,7 @@ def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> 
     wait_for(running.answers)
     assert running.part(name).pid != killed.pid
     assert running.said(f"{name} was killed by SIGKILL: starting it again") >= 1
-    assert httpx.get(f"{running.url('UI')}/_stcore/health").status_code == 200
+    assert httpx.get(f"{running.url('UI')}/_stcore/health", timeout=60).status_code == 200
     if name == "triton":
         # Its steps' shared memory was made anew: none of the dead server's is left beside it.
         assert not traces(running.state_dir) & {path for path in before if shared_memory(path)}
@@ -120,10 +121,12 @@ def test_a_pause_of_all_of_triton_is_forgiven(running: Running) -> None:
     said = running.log.read_text()
     triton = running.part("triton")
     paused = family(triton.pid)
-    for number in (signal.SIGSTOP, signal.SIGCONT):
-        for process in paused:
-            process.send_signal(number)
-        time.sleep(3)
+    for process in paused:
+        process.suspend()
+    time.sleep(3)
+    for process in reversed(paused):  # Triton comes last: to it, its steps never stood still
+        process.resume()
+    time.sleep(3)
     wait_for(running.answers)
     assert running.log.read_text() == said
     assert running.part("triton").pid == triton.pid

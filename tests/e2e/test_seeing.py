@@ -79,13 +79,14 @@ def of(spans: list[Span], number: int, service: str) -> dict[str, Span]:
 def whole_trace(traced: Traced) -> tuple[dict[str, Span], dict[str, Span]]:
     """Return the spans of API and Triton for one request; spans may get lost on a busy machine."""
     wanted = {"InferRequest", "emotion_multimodal", "text_tokenizer", "audio_classifier", "fusion"}
+    called = {"POST /analyze/multimodal", "triton emotion_multimodal"}
     for number in ATTEMPTS:
         ask(traced, number, SEEN, wav(1), "seen")
         deadline_s = time.monotonic() + 20
         while time.monotonic() < deadline_s:
             spans = traced.collector.spans()
             ours, tritons = (of(spans, number, f"neurosense-{who}") for who in ("api", "triton"))
-            if wanted <= set(tritons) and "POST /analyze/multimodal" in ours:
+            if wanted <= set(tritons) and called <= set(ours):
                 return ours, tritons
             time.sleep(0.2)
     pytest.fail(f"of {len(ATTEMPTS)} traces none arrived whole")
@@ -109,9 +110,10 @@ def test_a_failing_branch_leaves_nothing_of_the_input_anywhere(traced: Traced) -
     for number in range(20):
         answer = ask(traced, 99, SEEN, f"{MARK} is no recording".encode(), f"failing-{number}")
         assert answer["degraded"]["modality"] == "audio"
-    traced.collector.wait_for(
+    traced.collector.wait_for(  # one of the last ten: spans may get lost
         lambda spans: any(
-            span["attributes"].get("triton.request_id") == "failing-19" for span in spans
+            str(span["attributes"].get("triton.request_id")).startswith("failing-1")
+            for span in spans
         )
     )
     files = {path.name: path.read_text() for path in traced.logs.iterdir()}
@@ -124,8 +126,9 @@ def test_a_failing_branch_leaves_nothing_of_the_input_anywhere(traced: Traced) -
 
 
 def test_every_metric_that_the_readme_names_is_scraped(stack: Stack) -> None:
-    httpx.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"})
-    scraped = httpx.get(f"{stack.api_url}/metrics").text + httpx.get(stack.triton_metrics).text
+    httpx.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"}, timeout=60)
+    addresses = (f"{stack.api_url}/metrics", stack.triton_metrics)
+    scraped = "".join(httpx.get(address, timeout=60).text for address in addresses)
     [section] = re.findall(r"\n## Seeing it\n(.+?)\n## ", README, re.DOTALL)
     named = set(re.findall(r"`((?:neurosense|nv|process)_\w+)`", section))
     assert len(named) > 15

@@ -41,8 +41,8 @@ def ask_until_it_is_gone(url: str) -> None:
             assert httpx.post(url, files={"audio": clip}, timeout=30).status_code in (200, 503)
 
 
-STOP_S = 20.0
-"""Alone on two cores it takes 6; beside the other tests, on a slow day, it has taken 11."""
+STOP_S = 30.0
+"""Alone on two cores it takes 6. Each of its five steps waits 5 before it does without."""
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_it_stops_soon_and_leaves_nothing(
         time.sleep(1)
         started = time.monotonic()
         process.send_signal(how)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
         assert time.monotonic() - started < STOP_S
         for client in clients:
             client.result()

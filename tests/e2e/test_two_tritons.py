@@ -44,7 +44,7 @@ class Replica(Triton):
         """Return how many sentences it has classified."""
         counts = [
             float(line.split()[-1])
-            for line in httpx.get(self.metrics_url).text.splitlines()
+            for line in httpx.get(self.metrics_url, timeout=60).text.splitlines()
             if line.startswith("nv_inference_request_success{") and '"text_classifier"' in line
         ]
         return int(sum(counts))
@@ -150,12 +150,12 @@ def test_a_lost_replica_costs_nothing_and_a_new_one_joins(cluster: Cluster) -> N
     with load(str(cluster.api.base_url), RECORDING.read_bytes(), expected) as running:
         all_go_on(running, one, two)
         cluster.lose(one)
-        assert cluster.api.get("/health/ready").status_code == 200
+        wait_for(lambda: cluster.api.get("/health/ready").is_success)
         all_go_on(running, two)
         cluster.join(three)
         all_go_on(running, two, three)
         cluster.lose(two)
-        assert cluster.api.get("/health/ready").status_code == 200
+        wait_for(lambda: cluster.api.get("/health/ready").is_success)
         all_go_on(running, three)
     assert running.wrong == []
     assert set(running.rows) <= logged(cluster)

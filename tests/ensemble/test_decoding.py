@@ -1,5 +1,6 @@
 """Whatever a recording does to its decoder, the next one is answered."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,16 @@ GOOD = wav(0.5)
 
 @pytest.fixture
 def hostile() -> Iterator[DecodingProcess]:
-    with DecodingProcess(Limits(), ProcessLimits(timeout_s=2), worker=HOSTILE) as process:
+    with DecodingProcess(Limits(), ProcessLimits(timeout_s=60), worker=HOSTILE) as process:
         yield process
+
+
+@contextmanager
+def impatient(process: DecodingProcess) -> Iterator[None]:
+    """For what does not end: everything else may take long on a busy machine."""
+    process._timeout_s = 2
+    yield
+    process._timeout_s = 60
 
 
 def code_of(process: DecodingProcess, encoded: bytes) -> str:
@@ -56,7 +66,8 @@ def test_a_decoder_that_dies_costs_its_own_request(hostile: DecodingProcess, dee
 def test_a_decoder_that_does_not_end_is_ended(hostile: DecodingProcess, deed: str) -> None:
     before = hostile.pid
     started_s = time.monotonic()
-    assert code_of(hostile, deed.encode()) == "audio_too_slow"
+    with impatient(hostile):
+        assert code_of(hostile, deed.encode()) == "audio_too_slow"
     assert time.monotonic() - started_s < 30
     assert wait_until_gone(before)
     assert_works(hostile)
@@ -74,7 +85,8 @@ def test_one_killed_from_outside_costs_nothing(hostile: DecodingProcess) -> None
     os.kill(hostile.pid, signal.SIGKILL)
     assert_works(hostile)
     os.kill(hostile.pid, signal.SIGSTOP)
-    assert code_of(hostile, GOOD) == "audio_too_slow"
+    with impatient(hostile):
+        assert code_of(hostile, GOOD) == "audio_too_slow"
     assert_works(hostile)
 
 
@@ -86,7 +98,7 @@ def test_what_the_libraries_print_stays_out_of_the_logs(
 
 
 def test_two_at_once_do_not_disturb_each_other() -> None:
-    limits = ProcessLimits(timeout_s=3)
+    limits = ProcessLimits(timeout_s=60)
     with (
         DecodingProcess(Limits(), limits, worker=HOSTILE) as broken,
         DecodingProcess(Limits(), limits, worker=HOSTILE) as sound,
@@ -112,11 +124,12 @@ def test_it_has_no_core_files_and_little_memory(hostile: DecodingProcess) -> Non
 
 
 def test_closing_leaves_nothing() -> None:
-    files = len(psutil.Process().open_files()) + psutil.Process().num_fds()
+    gc.collect()  # what tests before have left open
+    files = set(Path("/proc/self/fd").iterdir())
     with DecodingProcess(Limits(), ProcessLimits(), worker=HOSTILE) as process:
         code_of(process, b"exit")
     assert wait_until_gone(process.pid)
-    assert len(psutil.Process().open_files()) + psutil.Process().num_fds() == files
+    assert set(Path("/proc/self/fd").iterdir()) <= files
 
 
 @pytest.mark.parametrize("busy", ["GOOD", "b'hang'"])

@@ -29,10 +29,10 @@ manifest = Manifest(branch="text", name="toy", revision="1", weights="local", la
                     max_tokens=8, pad_id=0)
 for _ in sys.stdin:  # a publisher for each line: a start of Python takes a second
     if pid := os.fork():
-        print(pid, flush=True)
         os.waitpid(pid, 0)
         print("killed", flush=True)
     else:
+        print(os.getpid(), flush=True)
         break
 else:
     sys.exit()

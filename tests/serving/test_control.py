@@ -90,9 +90,9 @@ def test_http_paths_of_administration_answer_403(stack: Stack) -> None:
         "models/fusion/trace/setting",
         "logging",
     ):
-        answer = httpx.post(f"http://{stack.triton_http}/v2/{path}", content=b"{}")
+        answer = httpx.post(f"http://{stack.triton_http}/v2/{path}", content=b"{}", timeout=60)
         assert answer.status_code == 403, path
-    ready = httpx.get(f"http://{stack.triton_http}/v2/models/fusion/ready")
+    ready = httpx.get(f"http://{stack.triton_http}/v2/models/fusion/ready", timeout=60)
     assert ready.status_code == 200
 
 

@@ -267,5 +267,5 @@ except KeyboardInterrupt:
     assert "starting it again" in process.stdout.readline()
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=10)[0] == "ended\n"
+    assert process.communicate(timeout=60)[0] == "ended\n"
     assert process.returncode == 0

@@ -58,9 +58,9 @@ def start_recording(page: Page) -> None:
     deadline = time.monotonic() + 60
     record.wait_for()
     while not stop.is_visible() and time.monotonic() < deadline:
-        if record.is_visible():
-            record.click()
         with contextlib.suppress(PlaywrightTimeoutError):
+            if record.is_visible():
+                record.click(timeout=5000)
             stop.wait_for(timeout=5000)
     expect(stop).to_be_visible()
 
