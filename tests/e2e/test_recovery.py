@@ -46,6 +46,11 @@ class Running:
     def said(self, words: str) -> int:
         return self.log.read_text().count(words)
 
+    def wait_until_back(self, name: str, before: int) -> None:
+        """Wait until it has come back once more than `before`."""
+        told = f"{name} is back after"
+        wait_for(lambda: self.said(told) > before, instead=self.log.read_text)
+
     def answers(self) -> bool:
         try:
             asked = httpx.post(
@@ -93,7 +98,7 @@ def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> 
     killed = running.part(name)
     before = traces(running.state_dir)
     killed.kill()
-    wait_for(lambda: running.said(f"{name} is back after") > backs)
+    running.wait_until_back(name, backs)
     wait_for(running.answers)
     assert running.part(name).pid != killed.pid
     assert running.said(f"{name} was killed by SIGKILL: starting it again") >= 1
@@ -110,7 +115,7 @@ def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.S
     backs = running.said("triton is back after")
     [step, *_] = running.steps("text_classifier")
     step.send_signal(number)
-    wait_for(lambda: running.said("triton is back after") > backs)
+    running.wait_until_back("triton", backs)
     wait_for(running.answers)
     assert not still_runs(step)
     assert running.said("triton lost the process of a step (text_classifier): starting it") >= 1
@@ -186,7 +191,7 @@ def kill_step(running: Running, model: str) -> None:
     backs = running.said("triton is back after")
     [step, *_] = running.steps(model)
     step.kill()
-    wait_for(lambda: running.said("triton is back after") > backs)
+    running.wait_until_back("triton", backs)
 
 
 @pytest.mark.slow
