@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.conftest import stack_environment, start_serve, stop_serve
+from tests.conftest import START_TIMEOUT_S, stack_environment, start_serve, stop_serve
 from tests.processes import each, family, still_runs
 from tests.recordings import wav
 from tests.waiting import wait_for
@@ -49,7 +49,7 @@ class Running:
     def wait_until_back(self, name: str, before: int) -> None:
         """Wait until it has come back once more than `before`."""
         told = f"{name} is back after"
-        wait_for(lambda: self.said(told) > before, instead=self.log.read_text)
+        wait_for(lambda: self.said(told) > before, START_TIMEOUT_S, self.log.read_text)
 
     def answers(self) -> bool:
         try:
