@@ -13,7 +13,9 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from api import queries
 from api.app import create_app
+from api.draining import drain
 from api.settings import Settings
 from api.spool import Spool
 from tests.api.asking import WAV, assert_problem
@@ -215,6 +217,21 @@ def test_what_was_stored_and_spooled_too_does_not_come_back(
     spool.finish_segment()
     wait_until_ok(client)
     assert [str(row["id"]) for row in rows()] == [other["id"]]
+
+
+def test_what_leaves_the_spool_meanwhile_is_not_said_to_be_unknown(
+    client: httpx.Client, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, forget = Spool(shared.spool_dir, 2**20), queries.forget
+    spool.append([row := a_row()])  # held by us until it is finished
+
+    async def forget_and_drain(connection: AsyncConnection, prediction: uuid.UUID) -> int:
+        gone = await forget(connection, prediction)
+        await drain(spool, shared.app.state.service.log.database, 1)
+        return gone
+
+    monkeypatch.setattr(queries, "forget", forget_and_drain)
+    assert_problem(client.delete(f"/predictions/{row['id']}"), 503, "log_unavailable")
 
 
 def test_what_the_database_never_takes_is_forgotten_too(
