@@ -1,6 +1,7 @@
 """Pages, statistics and forgetting, against a real PostgreSQL."""
 
-import time
+import asyncio
+import threading
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from tests.api.fakes import FakeModels
 from tests.api.rows import a_row, insert
 from tests.api.servers import MovingPostgres, serve
 from tests.api.test_log import ask, wait_until_ok
+from tests.waiting import wait_for
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -295,25 +297,30 @@ def test_who_reads_the_log_keeps_nobody_from_writing_it(
     database_url: str, own_models: FakeModels, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
+    go_on = threading.Event()
 
-    async def slowly(connection: AsyncConnection, *_: Any) -> list[Any]:
+    async def slowly(*_: object) -> list[Any]:
         asked.append(1)
-        await connection.execute("SELECT pg_sleep(3)")
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
         return []
 
     monkeypatch.setattr("api.queries.page", slowly)
-    settings = Settings(DATABASE_URL=database_url, database_connections=6, log_timeout_s=1)
+    monkeypatch.setattr("api.history._TIMEOUT_S", 60)
+    settings = Settings(DATABASE_URL=database_url, database_connections=6)
     with (
         serve(create_app(settings, lambda _: own_models)) as client,
         ThreadPoolExecutor(20) as threads,
     ):
         reading = [threads.submit(client.get, "/predictions") for _ in range(20)]
-        while not asked:
-            time.sleep(0.01)
-        for _ in range(10):
-            ask(client)
-            assert client.get("/health/ready").json()["log"] == "ok"
-            time.sleep(0.05)
+        try:
+            wait_for(lambda: len(asked) == 2)
+            for _ in range(10):
+                ask(client)
+            wait_until_ok(client)
+            wait_for(lambda: sum(one.done() for one in reading) == 18)
+        finally:
+            go_on.set()
         assert list(spool_dir.iterdir()) == []
         answers = [one.result() for one in reading]
     assert len(asked) == 2
