@@ -18,6 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from serving.ports import free_ports
 from tests.chaos.reports import pytest_terminal_summary
+from tests.waiting import PATIENT_LOG_S
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -122,10 +123,6 @@ def _turn(item: pytest.Item) -> int:
     if scope in _FIRST:
         return _FIRST.index(scope)
     return len(_FIRST) + (item.path.parent.name not in _LONGEST)
-
-
-# Tests that count rows: on a machine this busy, a second may pass before a database answers.
-PATIENT_LOG_S = "20"
 
 
 def stack_environment(state_dir: Path, **more: str) -> dict[str, str]:

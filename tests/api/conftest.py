@@ -16,7 +16,8 @@ from serving.postgres import Postgres
 from serving.postgres_programs import initialise
 from tests.api.fakes import FakeModels
 from tests.api.servers import MovingPostgres, blank_database, read_rows, serve
-from tests.conftest import PATIENT_LOG_S, Stack
+from tests.conftest import Stack
+from tests.waiting import PATIENT_LOG_S
 
 
 @pytest.fixture(scope="session")

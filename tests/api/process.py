@@ -17,9 +17,11 @@ from api.settings import load
 from serving.ports import answers, free_ports
 from serving.process import Child
 from tests.api.fakes import FakeModels
+from tests.waiting import PATIENT_LOG_S
 
 PROJECT = Path(__file__).parents[2]
 EXPLODING = "explode"
+_STOP_S = 60
 LINGERING, LINGER = "linger", "TESTS_LINGER"
 """A text that is never answered, in a process with that variable."""
 
@@ -45,7 +47,7 @@ class Api:
 
     def stop(self) -> str:
         """End it and return its log."""
-        self.child.stop()
+        self.child.stop(_STOP_S)
         return self.log_path.read_text()
 
 
@@ -58,7 +60,8 @@ def api_process(
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO", "OTEL"))}
     folder = str(log_path.parent)
     environment |= {"DATABASE_URL": database_url, "NEUROSENSE_API_PORT": str(port)}
-    environment |= {"NEUROSENSE_SPOOL_DIR": f"{folder}/spool", **settings}
+    environment |= {"NEUROSENSE_SPOOL_DIR": f"{folder}/spool"}
+    environment |= {"NEUROSENSE_LOG_TIMEOUT_S": PATIENT_LOG_S, **settings}
     command = [sys.executable, "-m", module]
     child = Child("api", command, log_path, env=environment, cwd=PROJECT)
     url = f"http://127.0.0.1:{port}"
@@ -67,7 +70,7 @@ def api_process(
         with httpx.Client(base_url=url, timeout=30) as client:
             yield Api(client, log_path, child)
     finally:
-        child.stop()
+        child.stop(_STOP_S)
 
 
 if __name__ == "__main__":

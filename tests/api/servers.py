@@ -40,7 +40,7 @@ def serve(app: FastAPI, http: Any = HttpProtocol) -> Iterator[httpx.Client]:
     """A real uvicorn on a free port, and a client of it."""
     config = uvicorn.Config(
         app, port=0, http=http, ws=StreamProtocol, ws_max_size=LONGEST_MESSAGE_BYTES,
-        log_config=None, timeout_graceful_shutdown=3,
+        log_config=None, timeout_graceful_shutdown=3, timeout_keep_alive=75,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

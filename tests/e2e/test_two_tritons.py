@@ -25,7 +25,6 @@ from serving.repository import render
 from serving.settings import PROJECT, Settings
 from serving.triton import Triton
 from tests.api.process import api_process
-from tests.conftest import PATIENT_LOG_S
 from tests.e2e.swapping import TEXTS, Load, load
 from tests.name_server import NameServer, name_server
 from tests.waiting import wait_for
@@ -97,10 +96,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         url = stack.enter_context(Postgres(root / "postgres"))
         names = stack.enter_context(name_server(*HOSTS[:2]))
         list(pool.map(stack.enter_context, replicas[:2]))
-        settings = {
-            "NEUROSENSE_TRITON_GRPC_URL": names.url(grpc),
-            "NEUROSENSE_LOG_TIMEOUT_S": PATIENT_LOG_S,
-        }
+        settings = {"NEUROSENSE_TRITON_GRPC_URL": names.url(grpc)}
         api = stack.enter_context(api_process(url, root / "api.log", module="api", **settings))
         yield Cluster(api.client, folder, url, names, replicas, stack)
 

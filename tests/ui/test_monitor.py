@@ -237,7 +237,8 @@ def test_a_time_without_predictions_says_what_to_do(asked: Stack, visit: Open) -
 def test_a_log_without_its_database_says_what_to_do(visit: Open, tmp_path: Path) -> None:
     with ExitStack() as started:
         nowhere = "postgresql://127.0.0.1:9/none"
-        api = started.enter_context(api_process(nowhere, tmp_path / "api.log"))
+        settings = {"NEUROSENSE_LOG_TIMEOUT_S": "1"}
+        api = started.enter_context(api_process(nowhere, tmp_path / "api.log", **settings))
         variables = {
             "NEUROSENSE_API_URL": str(api.client.base_url),
             "NEUROSENSE_UI_MONITOR": "true",

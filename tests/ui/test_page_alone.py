@@ -90,7 +90,7 @@ def test_a_service_that_dies_midway_is_said_and_used_when_it_is_back(
     (port,) = free_ports(1)
     api = partial(
         api_process, "postgresql://127.0.0.1:9/none", tmp_path / "api.log",
-        NEUROSENSE_API_PORT=str(port),
+        NEUROSENSE_API_PORT=str(port), NEUROSENSE_LOG_TIMEOUT_S="1",
     )  # fmt: skip
     variables = {"NEUROSENSE_API_URL": f"http://127.0.0.1:{port}", "NEUROSENSE_UI_MONITOR": "false"}
     transcript = tmp_path / "talk.json"
