@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.api.asking import Rows, assert_problem
 from tests.api.conftest import Shared
 from tests.api.fakes import GOOD_AUDIO, FakeModels, down
 from tests.api.servers import serve
-from tests.api.test_leaving import wait_for
+from tests.waiting import wait_for
 
 Field = tuple[str, tuple[str | None, bytes]]
 
@@ -131,16 +131,19 @@ def test_where_nothing_can_be_answered_the_batch_is_refused(
 
 
 class Counting(FakeModels):
-    """Notes how many calls are under way."""
+    """Notes how many calls are under way, and lets them end when it is told to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.most = 0
+        self.go_on = threading.Event()
 
     async def text(self, text: bytes, timeout_s: float) -> BranchResult:
         self.now += 1
         self.most = max(self.most, self.now)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.01)
+        while not self.go_on.is_set():
+            await asyncio.sleep(0.01)
         self.now -= 1
         return await super().text(text, timeout_s)
 
@@ -149,15 +152,19 @@ def test_batches_run_at_once_within_their_share(database_url: str) -> None:
     models = Counting()
     settings = Settings(DATABASE_URL=database_url, max_concurrent_requests=16)
     batch = {"texts": ["hm"] * 16}
-    with serve(create_app(settings, lambda _: models)) as client, ThreadPoolExecutor(5) as threads:
+    with serve(create_app(settings, lambda _: models)) as client, ThreadPoolExecutor(6) as threads:
+        models.go_on.set()
         assert client.post("/analyze/batch", json=batch).json()["failed"] == 0
         assert models.most == 4  # a quarter
+        models.go_on.clear()
         batches = [threads.submit(client.post, "/analyze/batch", json=batch) for _ in range(5)]
-        while models.now < 8:
-            time.sleep(0.001)
-        assert client.post("/analyze/text", json={"text": "hm"}).is_success
+        wait_for(lambda: models.now == 8, timeout_s=20, instead=lambda: models.now)
+        alone = threads.submit(client.post, "/analyze/text", json={"text": "hm"})
+        wait_for(lambda: models.now == 9, timeout_s=20, instead=lambda: models.now)
+        models.go_on.set()
+        assert alone.result().is_success
         assert [one.result().json()["failed"] for one in batches] == [0] * 5
-    assert models.most <= 9  # batches half, and the one text
+    assert models.most == 9  # batches half, and the one text
 
 
 def test_an_item_waits_for_a_place_and_not_for_ever() -> None:
@@ -200,8 +207,8 @@ def test_a_client_that_leaves_cancels_what_is_left(
     client = shared.client
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
         leaver.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        wait_for(seen, 4)
-    wait_for(seen, 8)
+        wait_for(lambda: len(seen) == 4, instead=lambda: seen)
+    wait_for(lambda: len(seen) == 8, instead=lambda: seen)
     monkeypatch.undo()
     assert client.post("/analyze/batch", json={"texts": ["hm"] * 20}).json()["failed"] == 0
     assert sorted(seen) == ["ended"] * 4 + ["started"] * 4
