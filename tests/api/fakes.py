@@ -1,6 +1,7 @@
 """Models that know one answer each, to put behind the API."""
 
 import asyncio
+import threading
 from typing import Any
 
 from api.errors import ApiError, InputError, ModelTimeoutError, UnavailableError
@@ -36,6 +37,8 @@ class FakeModels:
         self.running: Trial | None = None
         self.faults: dict[Branch | str, ApiError] = {}
         self.hanging: set[str] = set()
+        self.given_up: threading.Event | None = None
+        """Ends what hangs, whose own time does not count then."""
         self.truncated_tokens = 0
         self.calls: list[tuple[Any, ...]] = []
 
@@ -79,10 +82,18 @@ class FakeModels:
 
     async def _fault(self, name: str, timeout_s: float) -> None:
         if name in self.hanging:
-            await asyncio.sleep(timeout_s)
+            await self._hang(timeout_s)
             raise ModelTimeoutError("timeout", "the models did not answer in time")
         if name in self.faults:
             raise self.faults[name]
+
+    async def _hang(self, timeout_s: float) -> None:
+        given_up = self.given_up
+        if given_up is None:
+            await asyncio.sleep(timeout_s)
+            return
+        while not given_up.is_set():
+            await asyncio.sleep(0.01)
 
 
 def fuse(text_weight: float) -> Scores:

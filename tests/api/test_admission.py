@@ -1,7 +1,7 @@
 """What is over the bound is refused at once, and everybody inside is answered."""
 
 import socket
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -14,6 +14,7 @@ from api.settings import Settings
 from tests.api.asking import assert_problem
 from tests.api.fakes import FakeModels
 from tests.api.servers import serve
+from tests.waiting import wait_for
 
 PLACES = 3
 
@@ -29,23 +30,22 @@ def in_the_metrics(client: httpx.Client) -> float:
 
 
 def test_more_than_the_bound_is_refused_at_once(database_url: str, own_models: FakeModels) -> None:
-    own_models.hanging.add("text")  # until request_timeout_s, then 504
-    settings = Settings(
-        DATABASE_URL=database_url, request_timeout_s=3, max_concurrent_requests=PLACES
-    )
+    own_models.hanging.add("text")
+    own_models.given_up = threading.Event()
+    settings = Settings(DATABASE_URL=database_url, max_concurrent_requests=PLACES)
     with (
         serve(create_app(settings, lambda _: own_models)) as client,
         ThreadPoolExecutor(PLACES) as threads,
     ):
         inside = [threads.submit(post, client) for _ in range(PLACES)]
-        while len(own_models.calls) < PLACES:
-            time.sleep(0.01)
+        wait_for(lambda: len(own_models.calls) == PLACES)
         for _ in range(20):
             refused = post(client)
             assert_problem(refused, 503, "overloaded")
             assert int(refused.headers["retry-after"]) > 0
         assert client.get("/health/live").is_success  # nobody needs a place for that
         assert client.get("/predictions").is_success
+        own_models.given_up.set()
         assert [one.result().status_code for one in inside] == [504] * PLACES
         own_models.hanging.clear()
         assert post(client).is_success
@@ -55,14 +55,14 @@ def test_more_than_the_bound_is_refused_at_once(database_url: str, own_models: F
 
 def test_a_refusal_does_not_wait_for_the_body(database_url: str, own_models: FakeModels) -> None:
     own_models.hanging.add("text")
-    settings = Settings(DATABASE_URL=database_url, request_timeout_s=3, max_concurrent_requests=1)
+    own_models.given_up = threading.Event()
+    settings = Settings(DATABASE_URL=database_url, max_concurrent_requests=1)
     with (
         serve(create_app(settings, lambda _: own_models)) as client,
         ThreadPoolExecutor(1) as threads,
     ):
         inside = threads.submit(post, client)
-        while not own_models.calls:
-            time.sleep(0.01)
+        wait_for(lambda: bool(own_models.calls))
         address = (client.base_url.host, client.base_url.port or 80)
         with socket.create_connection(address, timeout=10) as sender:
             sender.sendall(
@@ -70,6 +70,7 @@ def test_a_refusal_does_not_wait_for_the_body(database_url: str, own_models: Fak
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             )
             assert sender.recv(100).startswith(b"HTTP/1.1 503")
+        own_models.given_up.set()
         inside.result()
 
 

@@ -1,13 +1,14 @@
 """Connections that ask nothing, or more of them than go, against a real server."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from websockets.sync.client import connect
 
 from api.app import create_app
@@ -15,6 +16,7 @@ from api.http_protocol import bounded
 from api.settings import Settings
 from tests.api.fakes import FakeModels
 from tests.api.servers import blank_database, serve
+from tests.waiting import wait_for
 
 MOST = 20
 HEAD = b"POST /analyze/text HTTP/1.1\r\nHost: localhost\r\n"
@@ -27,9 +29,14 @@ def models() -> FakeModels:
 
 
 @pytest.fixture(scope="module")
-def few(server_url: str, models: FakeModels) -> Iterator[httpx.Client]:
-    settings = Settings(DATABASE_URL=blank_database(server_url), request_timeout_s=3)
-    with serve(create_app(settings, lambda _: models), http=bounded(MOST)) as client:
+def app(server_url: str, models: FakeModels) -> FastAPI:
+    settings = Settings(DATABASE_URL=blank_database(server_url), max_concurrent_requests=MOST)
+    return create_app(settings, lambda _: models)
+
+
+@pytest.fixture(scope="module")
+def few(app: FastAPI) -> Iterator[httpx.Client]:
+    with serve(app, http=bounded(MOST)) as client:
         yield client
 
 
@@ -48,20 +55,25 @@ def ends(connection: socket.socket) -> bool:
 def test_a_head_that_does_not_come_ends_the_connection(
     few: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http_protocol._HEAD_S", 1.0)
+    head_s = 2.5  # each of the first three is used as soon as it is open
+    monkeypatch.setattr("api.http_protocol._HEAD_S", head_s)
     with ExitStack() as stack:
-        silent, half, second = (opened(few, stack) for _ in range(3))
-        url = str(few.base_url).replace("http", "ws")
-        stream = stack.enter_context(connect(f"{url}/stream"))
         slow_body = opened(few, stack)
         slow_body.sendall(HEAD + BODY[:-1])
-        half.sendall(HEAD)
+        second = opened(few, stack)
         second.sendall(HEAD + BODY)
         assert second.recv(10_000).startswith(b"HTTP/1.1 200")
-        time.sleep(1.5)
+        url = str(few.base_url).replace("http", "ws")
+        stream = stack.enter_context(connect(f"{url}/stream"))
+        opened_s = time.monotonic()
+        monkeypatch.setattr("api.http_protocol._HEAD_S", 0.3)
+        silent, half = (opened(few, stack) for _ in range(2))
+        half.sendall(HEAD)
+        assert ends(silent)
+        assert ends(half)
         second.sendall(HEAD)  # it was idle, which it may be for longer
-        for connection in (silent, half, second):
-            assert ends(connection)
+        assert ends(second)
+        time.sleep(max(0.0, opened_s + head_s - time.monotonic()))
         stream.send('{"type": "end"}')
         assert '"end"' in str(stream.recv())
         slow_body.sendall(BODY[-1:])
@@ -101,21 +113,23 @@ def gone(connection: socket.socket) -> bool:
     return True
 
 
-def test_who_is_being_answered_is_not_cut(few: httpx.Client, models: FakeModels) -> None:
-    models.hanging.add("text")  # until request_timeout_s, then 504
+def test_who_is_being_answered_is_not_cut(
+    few: httpx.Client, app: FastAPI, models: FakeModels
+) -> None:
+    models.hanging.add("text")
+    models.given_up = threading.Event()
     try:
-        with ExitStack() as stack, ThreadPoolExecutor(MOST) as threads:
+        with ExitStack() as stack:
             asking = [opened(few, stack) for _ in range(MOST)]
             for connection in asking[:16]:
                 connection.sendall(HEAD + BODY)
             for connection in asking[16:]:
                 connection.sendall(HEAD + BODY[:-1])
-            while len(models.calls) < 16:
-                time.sleep(0.01)
+            wait_for(lambda: app.state.admission._inside == MOST)
             late = opened(few, stack)
             assert late.recv(10_000).startswith(b"HTTP/1.1 503")
-            answers = list(threads.map(lambda one: one.recv(10_000), asking[:16]))
-            assert {answer[:12] for answer in answers} == {b"HTTP/1.1 504"}
+            models.given_up.set()
+            assert {one.recv(10_000)[:12] for one in asking[:16]} == {b"HTTP/1.1 504"}
     finally:
         models.reset()
     assert few.post("/analyze/text", data={"text": "hm"}).is_success
