@@ -75,7 +75,7 @@ def test_restart() -> None:
             await triton.text(b"x", 5)
         assert len(await triton.missing(1)) == 3
         first = Servicer()
-        server = await start(first, port)
+        server, _ = await start(first, port)
         assert (await _until_it_answers(triton)) == "3"
         assert await triton.missing(5) == ["model emotion_audio"]
         await server.stop(None)
@@ -84,7 +84,7 @@ def test_restart() -> None:
         second = Servicer()
         second.version = "of other weights"
         second.parameters["text"] = json.dumps(TEXT | {"version": "9"})
-        server = await start(second, port)
+        server, _ = await start(second, port)
         assert (await _until_it_answers(triton)) == "9"
         await triton.close()
         await server.stop(None)

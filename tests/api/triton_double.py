@@ -12,7 +12,6 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from api.triton import Triton
 from ensemble.labels import EMOTIONS
-from serving.ports import free_ports
 
 TEXT = {"name": "t", "version": "3", "weights": "hub", "revision": None, "coverage": list(EMOTIONS)}
 AUDIO = {"name": "a", "version": "2", "weights": "local", "coverage": ["anger", "joy"]}
@@ -66,19 +65,19 @@ class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[m
         return service_pb2.ModelReadyResponse(ready=request.name != "emotion_audio")
 
 
-async def start(servicer: Servicer, port: int) -> Any:
+async def start(servicer: Servicer, port: int = 0) -> tuple[Any, int]:
+    """Return the server that runs, and its port; by default one that nobody else can take."""
     options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
     server = grpc.aio.server(options=options)
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
-    server.add_insecure_port(f"127.0.0.1:{port}")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    return server
+    return server, port
 
 
 @asynccontextmanager
 async def running(servicer: Servicer) -> AsyncIterator[Triton]:
-    [port] = free_ports(1)
-    server = await start(servicer, port)
+    server, port = await start(servicer)
     triton = Triton(f"127.0.0.1:{port}")
     try:
         yield triton

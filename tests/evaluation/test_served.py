@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -11,14 +10,12 @@ from evaluation.answers import Answer
 from evaluation.errors import EvaluationError
 from evaluation.items import Item
 from evaluation.served import Served
-from serving.ports import free_ports
 from tests.api.triton_double import TEXT, P, Servicer, start
 
 
 def with_served(servicer: Servicer, test: Callable[[Served], None]) -> None:
     async def run() -> None:
-        [port] = free_ports(1)
-        server: Any = await start(servicer, port)
+        server, port = await start(servicer)
         try:
             await asyncio.to_thread(test, Served(f"127.0.0.1:{port}", in_flight=2))
         finally:
