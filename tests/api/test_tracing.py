@@ -1,5 +1,6 @@
 """Spans as a collector gets them."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from api import tracing
 from api.settings import load
 from api.tracing import outgoing, parent_of, span
-from serving.ports import free_ports
 from tests.api.asking import WAV
 from tests.api.collector import Collector, Span, collecting
 from tests.api.process import EXPLODING, PROJECT, api_process
@@ -103,11 +103,13 @@ def test_a_client_that_does_not_sample_is_heeded(database_url: str, tmp_path: Pa
 
 
 def test_a_collector_that_is_away_costs_only_spans(database_url: str, tmp_path: Path) -> None:
-    [port] = free_ports(1)
-    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", **QUICK}
-    with api_process(database_url, tmp_path / "log", **settings) as api:
-        assert api.client.post("/analyze/text", data={"text": "a"}).status_code == 200
-        assert "spans could not be sent" in api.stop()
+    with socket.socket() as closed:  # its port is taken, and nobody listens there
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **QUICK}
+        with api_process(database_url, tmp_path / "log", **settings) as api:
+            assert api.client.post("/analyze/text", data={"text": "a"}).status_code == 200
+            assert "spans could not be sent" in api.stop()
 
 
 def test_without_an_endpoint_the_sdk_is_not_even_loaded() -> None:
