@@ -17,10 +17,17 @@ from tests.api.servers import serve
 from tests.conftest import Locked
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+# On a busy machine it may not be ready for a moment, and says so as documented.
+SETTINGS = """
+[[operations]]
+include-path = "/health/ready"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
+"""
 
 
 def assert_keeps_its_promises(url: str, key: str, folder: Path, examples: int) -> None:
     """No 500, no undocumented status or content type, no answer off its schema."""
+    (folder / "schemathesis.toml").write_text(SETTINGS)
     done = subprocess.run(
         [
             SCHEMATHESIS, "run", f"{url}/openapi.json", f"--max-examples={examples}",
