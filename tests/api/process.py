@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from api import body
 from api.__main__ import run
 from api.app import create_app
 from api.models import BranchResult
@@ -24,6 +25,8 @@ EXPLODING = "explode"
 _STOP_S = 60
 LINGERING, LINGER = "linger", "TESTS_LINGER"
 """A text that is never answered, in a process with that variable."""
+DRAIN_S = "TESTS_DRAIN_S"
+"""The variable that says how long a client may go on sending after its answer."""
 
 
 class Exploding(FakeModels):
@@ -74,5 +77,6 @@ def api_process(
 
 
 if __name__ == "__main__":
+    body._DRAIN_S = float(os.environ.get(DRAIN_S, body._DRAIN_S))
     chosen = load()
     run(create_app(chosen, lambda _: Exploding()), chosen)
