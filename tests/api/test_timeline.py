@@ -19,6 +19,7 @@ import pytest
 from api.app import create_app
 from api.models import FusedResult
 from api.settings import Settings
+from tests import waiting
 from tests.api.asking import Rows, assert_problem
 from tests.api.conftest import Shared
 from tests.api.fakes import FakeModels, down
@@ -368,15 +369,13 @@ def test_a_full_disk(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, writ
 
 
 def test_one_recording_too_many_is_refused(database_url: str, own_models: FakeModels) -> None:
-    settings = Settings(DATABASE_URL=database_url, max_timelines=1)
-    with serve(create_app(settings, lambda _: own_models)) as client:
+    app = create_app(Settings(DATABASE_URL=database_url, max_timelines=1), lambda _: own_models)
+    with serve(app) as client:
         head = b"POST /analyze/timeline HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
         head += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
         address = (client.base_url.host, client.base_url.port or 80)
         with socket.create_connection(address) as uploader:
             uploader.sendall(head)
-            time.sleep(0.5)
+            waiting.wait_for(lambda: app.state.admission._recordings_left == 0)
             assert_problem(post(client), 503, "overloaded")
-        deadline_s = time.monotonic() + 20
-        while not post(client).is_success:
-            assert time.monotonic() < deadline_s
+        waiting.wait_for(lambda: post(client).is_success)

@@ -1,5 +1,6 @@
 """What keeps Triton's container honest: it ends when a step is lost, and is probed by answers."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from serving.settings import Settings
 from serving.triton import Triton
 from tests.conftest import Stack
 from tests.docker.files import PROJECT
+from tests.waiting import wait_for
 
 WATCHED = PROJECT / "docker" / "watched.py"
 PROBE = PROJECT / "docker" / "probe.py"
@@ -40,11 +42,14 @@ def watched(*command: str | Path) -> "subprocess.Popen[bytes]":
 
 
 def pid_in(file: Path) -> int:
-    deadline_s = time.monotonic() + 60
-    while not (file.exists() and file.read_text()):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    wait_for(lambda: file.exists() and bool(file.read_text()))
     return int(file.read_text())
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Tell whether the process has a handler of the signal by now."""
+    [caught] = re.findall(r"SigCgt:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) & 1 << number - 1)
 
 
 def kill(pid: int, number: signal.Signals) -> None:
@@ -94,6 +99,7 @@ time.sleep(600)
 def test_steps_that_end_while_it_stops_are_not_lost(tmp_path: Path) -> None:
     process = watched(sys.executable, "-c", SLOW_END, tmp_path / "pid")
     pid_in(tmp_path / "pid")
+    wait_for(lambda: catches(process.pid, signal.SIGTERM))
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 5
 
@@ -120,11 +126,9 @@ def test_the_real_triton_ends_with_its_step(tmp_path: Path) -> None:
         [step, *others] = [one for one in server.children() if STUB in one.cmdline()[0]]
         assert others
         step.kill()
-        deadline_s = time.monotonic() + 60
-        while (status := triton.child.exit_code()) is None:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.1)
-        assert status == 70
+        child = triton.child
+        wait_for(lambda: child.exit_code() is not None)
+        assert child.exit_code() == 70
         assert not triton.alive()
     assert "the process of a step is lost" in log.read_text()
 
@@ -136,7 +140,7 @@ def probed(url: str) -> int:
 
 def test_the_probe_is_content_with_a_triton_that_answers(stack: Stack) -> None:
     def counted() -> float:
-        metrics = httpx.get(stack.triton_metrics).text.splitlines()
+        metrics = httpx.get(stack.triton_metrics, timeout=60).text.splitlines()
         head = "nv_inference_request_success{"
         lines = [line for line in metrics if line.startswith(head)]
         return sum(
@@ -147,7 +151,7 @@ def test_the_probe_is_content_with_a_triton_that_answers(stack: Stack) -> None:
 
     before = counted()
     assert probed(f"http://{stack.triton_http}") == 0
-    assert counted() >= before + 2
+    wait_for(lambda: counted() >= before + 2)  # Triton counts just after it answers
 
 
 def test_the_probe_is_not_content_with_a_server_that_only_says_ready(stack: Stack) -> None:
