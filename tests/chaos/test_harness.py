@@ -81,7 +81,9 @@ def test_an_unknown_fault_is_answered_with_the_known_ones() -> None:
         campaign.chosen(["kill-everything"])
 
 
-def ask(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Outcome:
+def ask(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], limit_s: float = 60.0
+) -> Outcome:
     """Return what the load notes of one request that a server answers so."""
 
     async def run() -> Outcome:
@@ -92,7 +94,8 @@ def ask(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Outco
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        load = Load(f"http://127.0.0.1:{port}", [Request("/", b"", "text/plain", 0)], 100, 1.0)
+        asked = [Request("/", b"", "text/plain", 0)]
+        load = Load(f"http://127.0.0.1:{port}", asked, 100, limit_s)
         running = asyncio.create_task(load.run())
         await asyncio.sleep(0)
         load.stop()
@@ -158,10 +161,10 @@ def test_the_load_has_every_kind_of_request() -> None:
 
 def test_an_answer_that_takes_too_long_is_late() -> None:
     async def answer(_: web.Request) -> web.Response:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.5)
         return web.Response()
 
-    assert ask(answer).what == "late"
+    assert ask(answer, limit_s=0.2).what == "late"
 
 
 def test_a_line_is_cut_silenced_and_restored() -> None:
