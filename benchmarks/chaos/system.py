@@ -27,7 +27,7 @@ from serving.settings import PROJECT
 REQUEST_TIMEOUT_S = 10
 """What the API gives the models; clients wait CLIENT_LIMIT_S."""
 CLIENT_LIMIT_S = 20.0
-_START_TIMEOUT_S = 120.0
+_START_TIMEOUT_S = 240.0
 _STOP_TIMEOUT_S = 30.0
 _SPOOL_MB = 16
 _SPOOL_MAX_BYTES = 2**22

@@ -60,8 +60,11 @@ def labels_asked(expression: str) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def scraped(stack: Stack) -> dict[str, set[str]]:
     """The labels of every metric of a system that has answered."""
-    httpx.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"})
-    text = httpx.get(f"{stack.api_url}/metrics").text + httpx.get(stack.triton_metrics).text
+    with httpx.Client(timeout=60) as client:
+        client.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"})
+        text = "".join(
+            client.get(url).text for url in (f"{stack.api_url}/metrics", stack.triton_metrics)
+        )
     known = {name: {"job"} for name in re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)}
     for name, labels in re.findall(r"^(\w+)\{(.*?)\} ", text, re.MULTILINE):
         known.setdefault(name, {"job"}).update(re.findall(r"(\w+)=\"", labels))
