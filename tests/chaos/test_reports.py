@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.test_harness import GOOD
 
 TESTS = Path(__file__).parents[1]
-NEEDED = ("__init__.py", "conftest.py", "chaos/__init__.py", "chaos/reports.py")
+NEEDED = ("__init__.py", "conftest.py", "waiting.py", "chaos/__init__.py", "chaos/reports.py")
 FAULT = """
 from tests.chaos.reports import PROPERTY
 
