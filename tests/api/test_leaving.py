@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -15,6 +14,7 @@ from api.leaving import unless_left
 from api.models import BranchResult
 from tests.api.asking import FORM
 from tests.api.conftest import Shared
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -35,21 +35,14 @@ def abandoned(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def wait_for(seen: list[str], count: int) -> None:
-    deadline = time.monotonic() + 20
-    while len(seen) < count:
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.02)
-
-
 def test_its_work_is_cancelled(client: httpx.Client, abandoned: list[str]) -> None:
     kind = f"Content-Type: {FORM['Content-Type']}"
     head = f"POST /analyze/text HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\nContent-Length: 7"
     request = f"{head}\r\n\r\ntext=hm"
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as leaver:
         leaver.sendall(request.encode())
-        wait_for(abandoned, 1)
-    wait_for(abandoned, 2)
+        wait_for(lambda: len(abandoned) >= 1, instead=lambda: abandoned)
+    wait_for(lambda: len(abandoned) >= 2, instead=lambda: abandoned)
     assert abandoned == ["started", "cancelled"]
     assert client.get("/health/live").is_success
 

@@ -19,13 +19,12 @@ import pytest
 from api.app import create_app
 from api.models import FusedResult
 from api.settings import Settings
-from tests import waiting
 from tests.api.asking import Rows, assert_problem
 from tests.api.conftest import Shared
 from tests.api.fakes import FakeModels, down
 from tests.api.long_recordings import as_json, as_srt, as_vtt, flac, long_recording, shifted
 from tests.api.servers import serve
-from tests.api.test_leaving import wait_for
+from tests.waiting import wait_for
 
 SAMPLES, SAID = long_recording(6)
 AUDIO = flac(SAMPLES)
@@ -187,8 +186,8 @@ def test_a_client_that_leaves_cancels_the_rest(
     monkeypatch.setattr(shared.models, "multimodal", hang)
     client = shared.client
     with leaving(client, accept):
-        wait_for(seen, 4)
-    wait_for(seen, 8)
+        wait_for(lambda: len(seen) >= 4, instead=lambda: seen)
+    wait_for(lambda: len(seen) >= 8, instead=lambda: seen)
     monkeypatch.undo()
     time.sleep(0.2)
     assert sorted(seen) == ["ended"] * 4 + ["started"] * 4
@@ -211,22 +210,15 @@ def test_what_was_answered_before_a_client_left_has_the_recordings_row(
 
     monkeypatch.setattr(shared.models, "multimodal", some)
     with leaving(shared.client, accept):
-        wait_for(seen, 3)
-        wait_for_rows(rows, 2)
-    wait_for_rows(rows, 3)
+        wait_for(lambda: len(seen) >= 3, instead=lambda: seen)
+        wait_for(lambda: len(rows()) >= 2)
+    wait_for(lambda: len(rows()) >= 3)
     *segments, whole = rows()
     assert (whole["modality"], whole["degraded"]["code"]) == ("timeline", "incomplete")
     assert {row["recording_id"] for row in segments} == {whole["id"]}
     assert {row["request_id"] for row in segments} == {whole["request_id"]} != {None}
     assert whole["end_s"] == max(row["end_s"] for row in segments)
     assert sorted(whole["models"]) == ["audio", "text"]
-
-
-def wait_for_rows(rows: Rows, count: int) -> None:
-    deadline_s = time.monotonic() + 20
-    while len(rows()) < count:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -376,6 +368,6 @@ def test_one_recording_too_many_is_refused(database_url: str, own_models: FakeMo
         address = (client.base_url.host, client.base_url.port or 80)
         with socket.create_connection(address) as uploader:
             uploader.sendall(head)
-            waiting.wait_for(lambda: app.state.admission._recordings_left == 0)
+            wait_for(lambda: app.state.admission._recordings_left == 0)
             assert_problem(post(client), 503, "overloaded")
-        waiting.wait_for(lambda: post(client).is_success)
+        wait_for(lambda: post(client).is_success)
