@@ -1,6 +1,6 @@
 """Ports: is one taken, does a server answer there, and which are free."""
 
-import contextlib
+import errno
 import itertools
 import os
 import socket
@@ -50,7 +50,11 @@ def free_ports(count: int) -> list[int]:
     ports: list[int] = []
     while len(ports) < count:
         port = _RANGE[next(_turn) % len(_RANGE)]
-        with contextlib.suppress(OSError):
+        try:
             socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
             ports.append(port)
     return ports
