@@ -113,11 +113,11 @@ async def forget(service: ServiceDep, prediction: UUID) -> None:
     What waits in a spool is not added to the log any more, wherever that is.
     """
     # Before: what leaves the spool afterwards is not added, and would be said to be unknown.
-    state = await service.log.state(_TIMEOUT_S)
+    spooled = await service.log.spools()
     in_log = await _asked(service, lambda c: queries.forget(c, prediction))
     if await service.log.forget_rejected(prediction) or in_log:
         return
-    if state != "ok":
+    if spooled:
         raise UnavailableError(
             "log_unavailable", "the prediction may still wait for the database: ask again later"
         )

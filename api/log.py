@@ -117,9 +117,13 @@ class PredictionLog:
         if self._trouble is None:
             with contextlib.suppress(DatabaseError):
                 await self.database.ping(timeout_s)
-                if not await asyncio.to_thread(self.spool.size_bytes):
+                if not await self.spools():
                     return "ok"
         return "full" if await asyncio.to_thread(self.spool.is_full) else "degraded"
+
+    async def spools(self) -> bool:
+        """Return whether rows wait in the spool, or go there; the database is not asked."""
+        return self._trouble is not None or bool(await asyncio.to_thread(self.spool.size_bytes))
 
     async def _write(self) -> None:
         while True:
