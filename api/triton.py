@@ -144,11 +144,13 @@ class Triton(Ensembles):
         found = await asyncio.gather(
             *(self._trial(branch, timeout_s) for branch in BRANCHES), return_exceptions=True
         )
-        slow = next((one for one in found if isinstance(one, ModelTimeoutError)), None)
-        running = next((one for one in found if isinstance(one, Trial)), None)
-        if running is None and slow is not None:
-            raise slow
-        return running
+        for one in found:
+            if isinstance(one, Trial):
+                return one
+        for one in found:
+            if isinstance(one, ModelTimeoutError):
+                raise one
+        return None
 
     async def _trial(self, branch: Branch, timeout_s: float) -> Trial:
         name = f"emotion_{branch}{_CANDIDATE}"
