@@ -126,12 +126,14 @@ def test_all_attempts_share_the_deadline() -> None:
     one = Servicer()
     one.fault, one.hang_s = UNAVAILABLE, 0.4
 
-    async def run() -> None:
+    async def run() -> float:
         async with replicas(one) as (triton, _):
+            began_s = asyncio.get_running_loop().time()
             with pytest.raises(ModelTimeoutError):
                 await triton.text(b"x", 0.6)
+            return asyncio.get_running_loop().time() - began_s
 
-    asyncio.run(run())
+    assert asyncio.run(run()) > 0.5
     assert len(one.requests) <= 2, "each with the time of all would be four"
 
 
