@@ -89,6 +89,13 @@ class Stack:
     state_dir: Path
     pid: int
 
+    def scraped(self) -> str:
+        """Return the metrics of API and Triton, once something was answered."""
+        with httpx.Client(timeout=60) as client:
+            client.post(f"{self.api_url}/analyze/text", data={"text": "I love this!"})
+            urls = (f"{self.api_url}/metrics", self.triton_metrics)
+            return "".join(client.get(url).text for url in urls)
+
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # which says nothing of its types
     """All tests of a file go to one process, and so do those of files that are together."""

@@ -1,5 +1,7 @@
 """Waiting for what happens by itself, and not for ever."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -17,3 +19,9 @@ def wait_for(
     while not happened():
         assert time.monotonic() < deadline_s, instead()
         time.sleep(_EVERY_S)
+
+
+async def until_set(event: threading.Event) -> None:
+    """Wait inside an event loop for what a test sets outside."""
+    while not event.is_set():
+        await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.rate_limit import RateLimit
 from api.settings import Settings
 from serving.postgres import Postgres
 from serving.postgres_programs import initialise
@@ -24,6 +26,12 @@ from tests.waiting import PATIENT_LOG_S
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Postgres(tmp_path_factory.mktemp("postgres") / "data") as url:
         yield url
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the rate limits of an app that is made after this."""
+    monkeypatch.setattr("api.auth.RateLimit", partial(RateLimit, clock=lambda: 0.0))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from api.errors import ApiError, InputError, ModelTimeoutError, UnavailableError
 from api.models import Branch, BranchResult, FusedResult, Scores
 from api.schemas import ModelInfo
 from api.trial import Trial
+from tests.waiting import until_set
 
 TEXT_SCORES = {
     "anger": 0.05, "disgust": 0.04, "fear": 0.03, "joy": 0.6,
@@ -82,18 +83,10 @@ class FakeModels:
 
     async def _fault(self, name: str, timeout_s: float) -> None:
         if name in self.hanging:
-            await self._hang(timeout_s)
+            await (until_set(self.given_up) if self.given_up else asyncio.sleep(timeout_s))
             raise ModelTimeoutError("timeout", "the models did not answer in time")
         if name in self.faults:
             raise self.faults[name]
-
-    async def _hang(self, timeout_s: float) -> None:
-        given_up = self.given_up
-        if given_up is None:
-            await asyncio.sleep(timeout_s)
-            return
-        while not given_up.is_set():
-            await asyncio.sleep(0.01)
 
 
 def fuse(text_weight: float) -> Scores:

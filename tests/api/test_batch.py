@@ -21,7 +21,7 @@ from tests.api.asking import Rows, assert_problem
 from tests.api.conftest import Shared
 from tests.api.fakes import GOOD_AUDIO, FakeModels, down
 from tests.api.servers import serve
-from tests.waiting import wait_for
+from tests.waiting import until_set, wait_for
 
 Field = tuple[str, tuple[str | None, bytes]]
 
@@ -142,8 +142,7 @@ class Counting(FakeModels):
         self.now += 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0.01)
-        while not self.go_on.is_set():
-            await asyncio.sleep(0.01)
+        await until_set(self.go_on)
         self.now -= 1
         return await super().text(text, timeout_s)
 

@@ -1,6 +1,5 @@
 """Pages, statistics and forgetting, against a real PostgreSQL."""
 
-import asyncio
 import threading
 import uuid
 from collections import Counter
@@ -25,7 +24,7 @@ from tests.api.fakes import FakeModels
 from tests.api.rows import a_row, insert
 from tests.api.servers import MovingPostgres, serve
 from tests.api.test_log import ask, wait_until_ok
-from tests.waiting import wait_for
+from tests.waiting import until_set, wait_for
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -301,8 +300,7 @@ def test_who_reads_the_log_keeps_nobody_from_writing_it(
 
     async def slowly(*_: object) -> list[Any]:
         asked.append(1)
-        while not go_on.is_set():
-            await asyncio.sleep(0.01)
+        await until_set(go_on)
         return []
 
     monkeypatch.setattr("api.queries.page", slowly)

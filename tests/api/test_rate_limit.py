@@ -1,6 +1,5 @@
 """A token bucket for each client."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def no_time_passes(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the limits of an app that is made after this."""
-    monkeypatch.setattr("api.auth.RateLimit", partial(RateLimit, clock=clock))
 
 
 def taken(limit: RateLimit, client: str, count: int) -> int:

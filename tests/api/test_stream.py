@@ -1,13 +1,11 @@
 """WS /stream with models that know one answer: who gets in, what is told, stored and refused."""
 
-import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from api import stream_protocol, stream_talk
 from api.app import create_app
 from api.keys import create
 from api.models import BranchResult
-from api.rate_limit import RateLimit
 from api.settings import Settings
 from api.stream_run import Stream
 from tests.api.asking import Rows
@@ -32,7 +29,7 @@ from tests.api.process import api_process
 from tests.api.servers import serve
 from tests.api.streams import SECOND, end, of, open_stream, pcm, read, read_until, seconds
 from tests.recordings import speech, voice
-from tests.waiting import wait_for
+from tests.waiting import until_set, wait_for
 
 SPOKEN = pcm(np.concatenate([speech(0), np.zeros(16_000, np.float32)]))
 
@@ -207,10 +204,8 @@ def closed(url: str, models: FakeModels, file: Path, **more: Any) -> Iterator[ht
         yield client
 
 
-def test_keys_and_limits(
-    database_url: str, own_models: FakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.auth.RateLimit", partial(RateLimit, clock=lambda: 0.0))
+@pytest.mark.usefixtures("no_time_passes")
+def test_keys_and_limits(database_url: str, own_models: FakeModels, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     keys = {scope: create(file, scope, [scope])[1] for scope in ("analyze", "read")}
     with closed(database_url, own_models, file, rate_limit_per_minute=24) as client:
@@ -306,8 +301,7 @@ def test_a_slow_server_drops_the_oldest_windows(
     quick, finish = shared.models.audio, Stream.finish
 
     async def slow(audio: bytes, timeout_s: float) -> BranchResult:
-        while not go_on.is_set():
-            await asyncio.sleep(0.01)
+        await until_set(go_on)
         return await quick(audio, timeout_s)
 
     def finished(live: Stream) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.conftest import Stack
@@ -60,11 +59,7 @@ def labels_asked(expression: str) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def scraped(stack: Stack) -> dict[str, set[str]]:
     """The labels of every metric of a system that has answered."""
-    with httpx.Client(timeout=60) as client:
-        client.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"})
-        text = "".join(
-            client.get(url).text for url in (f"{stack.api_url}/metrics", stack.triton_metrics)
-        )
+    text = stack.scraped()
     known = {name: {"job"} for name in re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)}
     for name, labels in re.findall(r"^(\w+)\{(.*?)\} ", text, re.MULTILINE):
         known.setdefault(name, {"job"}).update(re.findall(r"(\w+)=\"", labels))

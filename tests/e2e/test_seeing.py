@@ -126,13 +126,10 @@ def test_a_failing_branch_leaves_nothing_of_the_input_anywhere(traced: Traced) -
 
 
 def test_every_metric_that_the_readme_names_is_scraped(stack: Stack) -> None:
-    httpx.post(f"{stack.api_url}/analyze/text", data={"text": "I love this!"}, timeout=60)
-    addresses = (f"{stack.api_url}/metrics", stack.triton_metrics)
-    scraped = "".join(httpx.get(address, timeout=60).text for address in addresses)
     [section] = re.findall(r"\n## Seeing it\n(.+?)\n## ", README, re.DOTALL)
     named = set(re.findall(r"`((?:neurosense|nv|process)_\w+)`", section))
     assert len(named) > 15
-    given = set(re.findall(r"^# TYPE (\w+) ", scraped, re.MULTILINE))
+    given = set(re.findall(r"^# TYPE (\w+) ", stack.scraped(), re.MULTILINE))
     assert named - given == set()
 
 

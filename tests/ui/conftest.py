@@ -11,6 +11,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Error,
+    Locator,
     Page,
     expect,
     sync_playwright,
@@ -61,6 +62,18 @@ class Visit:
 def settle(page: Page) -> None:
     """Wait until the page is drawn: a key that is pressed before may go to what is replaced."""
     expect(page.locator("[data-test-script-state='notRunning']")).to_be_attached()
+
+
+def walk_to(
+    page: Page, key: str, target: Locator, after: Callable[[Page], None] = lambda _: None
+) -> None:
+    """Press a key until `target` has the focus, which some stops away it must have."""
+    for _ in range(12):
+        page.keyboard.press(key)
+        after(page)
+        if target.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError("the keyboard does not get there")
 
 
 def find_chromium() -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from api.records import Record
@@ -21,7 +21,7 @@ from tests.api.process import api_process
 from tests.conftest import Locked, Stack
 from tests.recordings import wav
 from tests.ui.accessibility import nothing_wrong
-from tests.ui.conftest import Visit, settle
+from tests.ui.conftest import Visit, settle, walk_to
 from tests.ui.test_page_alone import page_alone
 from ui import export, words
 from ui.theme import EMOTION_FILLS
@@ -90,17 +90,8 @@ def whole(stack: Stack, **params: str) -> dict[str, Any]:
     return found
 
 
-def arrow_to(page: Page, tab: Locator) -> None:
-    """Press the arrow until `tab` has the focus: what is walked over is drawn before the next."""
-    for _ in range(12):
-        page.keyboard.press("ArrowRight")
-        drawn_anew(page)
-        if tab.evaluate("e => e === document.activeElement"):
-            return
-    raise AssertionError("the keyboard does not get there")
-
-
 def drawn_anew(page: Page) -> None:
+    """A tab that is walked over is drawn, and meanwhile those behind it can't be reached."""
     with contextlib.suppress(PlaywrightTimeoutError):  # or it has been already
         page.locator("[data-test-script-state='running']").wait_for(state="attached", timeout=1000)
     settle(page)
@@ -114,7 +105,7 @@ def test_it_is_reached_with_the_keyboard_and_shows_what_the_log_counts(
     found = whole(asked)
     settle(page)
     page.get_by_role("tab", name="Try").focus()
-    arrow_to(page, page.get_by_role("tab", name="Monitor"))
+    walk_to(page, "ArrowRight", page.get_by_role("tab", name="Monitor"), drawn_anew)
     page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("heading", name="Newest predictions")).to_be_visible()

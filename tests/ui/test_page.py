@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.conftest import Stack
 from tests.recordings import wav
-from tests.ui.conftest import Visit, settle
+from tests.ui.conftest import Visit, settle, walk_to
 
 Open = Callable[[str], Visit]
 
@@ -36,15 +36,6 @@ def upload(page: Page, clip: Path) -> None:
 
 def analyze(page: Page) -> None:
     page.get_by_role("button", name="Analyze").click()
-
-
-def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until `target` has the focus, which some stops away it must have."""
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        if target.evaluate("e => e === document.activeElement"):
-            return
-    raise AssertionError("the keyboard does not get there")
 
 
 def start_recording(page: Page) -> None:
@@ -85,7 +76,7 @@ def test_a_sentence_is_joy_and_the_starter_weights_are_announced(stack: Stack, v
     settle(page)
     page.get_by_label("Words: type a sentence").focus()
     page.keyboard.type("I love this!")
-    tab_to(page, page.get_by_role("button", name="Analyze"))
+    walk_to(page, "Tab", page.get_by_role("button", name="Analyze"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Joy, ")).to_be_visible()
     card(page, "Words")
