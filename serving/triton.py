@@ -5,6 +5,7 @@ Triton 2.51 is older than several security fixes, so this one listens on loopbac
 
 import contextlib
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -122,6 +123,19 @@ class Triton(Server):
         if ready:
             self._steps.lost()  # one that ends before it was looked at would have no name
         return ready
+
+    def start(self) -> None:
+        """Launch it and wait until it serves; ServingError if it dies.
+
+        Triton 2.51 was seen to abort while it loaded models that it had loaded often before
+        (`boost::interprocess::lock_exception`), so an abort is forgiven once.
+        """
+        try:
+            super().start()
+        except ServingError:
+            if self.child is None or self.child.exit_code() != -signal.SIGABRT:
+                raise
+            super().start()
 
     def wait_until_ready(self) -> None:
         """Return once it serves; ServingError if it dies, or can load no branch at all."""
