@@ -1,4 +1,6 @@
 import os
+import platform
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 
 from serving.errors import ServingError
 from serving.process import Child
+from tests.waiting import wait_for
 
 
 def python(code: str, log: Path) -> Child:
@@ -27,6 +30,12 @@ def wait_until_gone(pid: int, timeout_s: float = 10) -> bool:
     while not is_gone(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     return is_gone(pid)
+
+
+def slice_ns(pid: int) -> int:
+    """Return how long a turn of the processor it asks for."""
+    lines = Path(f"/proc/{pid}/sched").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("se.slice")).split(":")[1])
 
 
 def test_a_child_that_dies_is_reported_at_once_with_its_last_lines(tmp_path: Path) -> None:
@@ -85,3 +94,25 @@ time.sleep(60)
     parent.kill()
     parent.communicate()
     assert wait_until_gone(pid)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 15),
+    reason="Linux has no turns of chosen lengths before 6.12, and shows them from 6.15",
+)
+def test_who_lets_others_go_first_takes_long_turns_and_so_do_its_steps(tmp_path: Path) -> None:
+    code = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); "
+    command = [sys.executable, "-c", f"{code}time.sleep(60)"]
+    children = [Child("a server", command, tmp_path / str(nice), nice=nice) for nice in (0, 5)]
+    try:
+        wait_for(lambda: all(c.log_path.read_text().endswith("\n") for c in children), 10)
+        steps = [int(child.log_path.read_text()) for child in children]
+        plain, nice = (
+            [slice_ns(child.pid), slice_ns(step)]
+            for child, step in zip(children, steps, strict=True)
+        )
+        assert plain == [slice_ns(os.getpid())] * 2
+        assert nice == [10_000_000] * 2
+    finally:
+        for child in children:
+            child.stop()
