@@ -24,8 +24,8 @@ class Child:
     """A running server in a process group of its own, with its output in `log_path`.
 
     `append` keeps what the log holds, which is why the last one died. A positive `nice` lets
-    others have the processor first and interrupt. A Ctrl-C in the terminal does not reach it: whoever started it
-    stops it, in order.
+    others have the processor first, and interrupt. A Ctrl-C in the terminal does not reach it:
+    whoever started it stops it, in order.
     """
 
     def __init__(

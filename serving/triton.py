@@ -125,25 +125,31 @@ class Triton(Server):
         return ready
 
     def start(self) -> None:
-        """Launch it and wait until it serves; ServingError if it dies.
+        """Launch it and wait until it serves; ServingError if it dies or takes too long.
 
         Triton 2.51 was seen to abort while it loaded models that it had loaded often before
-        (`boost::interprocess::lock_exception`), so an abort is forgiven once.
+        (`boost::interprocess::lock_exception`), and to wait for ever for a step that was loaded
+        beside another. So it has a second try, after an abort or half of the time.
         """
+        self.launch()
         try:
-            super().start()
+            self._wait_until_alive(self.start_timeout_s / 2)
         except ServingError:
-            if self.child is None or self.child.exit_code() != -signal.SIGABRT:
+            if self.child is None or self.child.exit_code() not in (None, -signal.SIGABRT):
                 raise
-            super().start()
+            self.launch()
+        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Return once it serves; ServingError if it dies, or can load no branch at all."""
-        if self.child is None:
-            return
-        self.child.wait_until(self.alive, self.start_timeout_s)  # then it has loaded what it can
-        if not self.ready():
+        self._wait_until_alive(self.start_timeout_s)
+        if self.child is not None and not self.ready():
             raise ServingError(f"triton can load no model; its last lines:\n{self.child.log_end()}")
+
+    def _wait_until_alive(self, timeout_s: float) -> None:
+        """Return once it has loaded what it can."""
+        if self.child is not None:
+            self.child.wait_until(self.alive, timeout_s)
 
     def failed_models(self) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""
