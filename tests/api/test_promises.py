@@ -44,6 +44,7 @@ def assert_keeps_its_promises(url: str, key: str, folder: Path, examples: int) -
     assert int(tried.replace(",", "")) >= 100
 
 
+@pytest.mark.slow  # `make test` asks the real ones
 def test_with_models_that_know_one_answer(
     database_url: str, own_models: FakeModels, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def two_hours(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow  # hours
 def test_two_hours_take_little_memory(api: httpx.Client, stack: Stack, two_hours: Path) -> None:
     process = next(
         one for one, words in each(family(stack.pid), psutil.Process.cmdline)

@@ -89,6 +89,7 @@ def test_the_api_and_ratios_are_measured_and_kept(
     assert sum("round 1 of 1" in line for line in said) == 2
 
 
+@pytest.mark.slow  # of the same kind as the stage before
 def test_growth_has_memory_of_every_process(measured_stack: Stack, tmp_path: Path) -> None:
     finished = Finished(tmp_path, "here")
     found = [

@@ -40,8 +40,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         loop.run(context.__aexit__(None, None, None))
 
 
-_OF_THE_SAME_KIND = ("kill-text-classifier", "kill-audio-classifier")
-"""The other two steps are killed in `make test`; these two there without load, in test_recovery."""
+_OF_THE_SAME_KIND = (
+    "kill-text-classifier",
+    "kill-audio-classifier",
+    "kill-audio-decoder",
+    "kill-postgres-api",
+)
+"""In `make test` the step that every request needs is killed, and what else dies dies alone."""
 
 
 def _short_or_slow(fault: Fault) -> object:

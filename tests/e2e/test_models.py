@@ -114,6 +114,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
 COVERED = {"1": {"ANGER", "JOY", "NEUTRAL", "SADNESS"}, "2": {"FEAR", "NEUTRAL", "SURPRISE"}}
 
 
+@pytest.mark.slow  # `make test` has short ones
 @pytest.mark.usefixtures("toys")
 def test_long_recordings_that_meet_a_swap_are_answered_by_the_version_that_took_them(
     served: Served,

@@ -123,6 +123,7 @@ def test_a_forgotten_sync_changes_nothing_and_is_told(elsewhere: Elsewhere) -> N
         assert triton.loaded("text_classifier") == {1}
 
 
+@pytest.mark.slow  # two whole swaps
 def test_a_forced_promotion_is_logged_also_if_the_old_version_cannot_be_unloaded(
     elsewhere: Elsewhere,
 ) -> None:

@@ -28,7 +28,7 @@ from tests.serving.test_models import publish_garbage
 
 pytestmark = pytest.mark.usefixtures("toys")
 
-ASKED = 400
+ASKED = 200
 SHARE = 0.25
 TRY_FOREVER = """
 import sys
@@ -180,6 +180,7 @@ def test_a_candidate_that_is_away_costs_nobody_an_answer(
     assert failed(served) == before + 1
 
 
+@pytest.mark.slow  # a whole start
 def test_the_commands_of_the_readme_and_a_start_goes_on_with_a_shadow(
     served: Served, toys: Any, repository: Repository
 ) -> None:

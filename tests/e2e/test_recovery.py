@@ -91,7 +91,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     assert [path for path in left if path.exists()] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    # The faults in tests/chaos have the others, under load.
+    [pytest.param(one, marks=[pytest.mark.slow] if one != "page" else []) for one in NAMES],
+)
 def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> None:
     wait_for(running.answers)
     backs = running.said(f"{name} is back after")
@@ -108,6 +112,7 @@ def test_a_part_that_is_killed_is_started_again(running: Running, name: str) -> 
         assert not traces(running.state_dir) & {path for path in before if shared_memory(path)}
 
 
+@pytest.mark.slow  # among the faults, under load
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.Signals) -> None:
     """Triton itself would leave it so, and every request for it would hang or fail."""
@@ -121,6 +126,7 @@ def test_a_step_that_is_lost_is_started_again(running: Running, number: signal.S
     assert running.said("triton lost the process of a step (text_classifier): starting it") >= 1
 
 
+@pytest.mark.slow  # among the faults, under load
 def test_a_pause_of_all_of_triton_is_forgiven(running: Running) -> None:
     wait_for(running.answers)
     said = running.log.read_text()
@@ -167,6 +173,7 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(running: Running) -> No
     assert [path for path in left if path.exists()] == []
 
 
+@pytest.mark.slow  # test_supervisor.py has it with doubles
 def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
     running: Running,
 ) -> None:

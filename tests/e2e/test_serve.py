@@ -84,6 +84,7 @@ def test_a_part_that_dies_while_starting_is_shown(tmp_path: Path) -> None:
     assert "NEUROSENSE_RETENTION_MONTHS" in done.stderr
 
 
+@pytest.mark.slow  # one that goes away meanwhile is in the faults
 def test_a_database_that_is_away_is_said_and_costs_no_answer(tmp_path: Path) -> None:
     environment = stack_environment(
         tmp_path,

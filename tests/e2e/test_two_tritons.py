@@ -139,6 +139,7 @@ def test_both_are_swapped_and_no_answer_fails_or_names_another_version(cluster: 
     assert running.wrong == []
 
 
+@pytest.mark.slow  # a third Triton
 def test_a_lost_replica_costs_nothing_and_a_new_one_joins(cluster: Cluster) -> None:
     one, two, three = cluster.replicas
     before = len(logged(cluster))

@@ -32,7 +32,22 @@ def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return audio_checkpoint(tmp_path_factory.mktemp("checkpoints") / "wav2vec2")
 
 
-@pytest.fixture(scope="session", params=AUDIO_KINDS)
+_VARIANTS = (
+    "wav2vec2, group norm",
+    "wav2vec2, normalised",
+    "hubert, batch norm, no projection norm",
+    "wavlm, layer norm, stable",
+)
+"""The others have all families, and all norms, between them."""
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(kind, marks=[pytest.mark.slow] if kind in _VARIANTS else [])
+        for kind in AUDIO_KINDS
+    ],
+)
 def exported_audio(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:

@@ -70,6 +70,7 @@ def test_neighbours_change_nothing() -> None:
     assert_neighbours_change_at_most(1e-3, session, rows)
 
 
+@pytest.mark.slow  # not served so
 def test_neighbours_change_little_where_small_steps_count(tmp_path: Path) -> None:
     """The audio starter, not served in int8: rounding up for down is seen in its answers."""
     write_int8(starter("audio"), tmp_path / "graph.onnx")
@@ -115,6 +116,7 @@ def test_what_changes_the_answers_is_not_published(
     assert (fallen_back.precision, fallen_back.gate) == ("fp32", None)
 
 
+@pytest.mark.slow  # a second export in int8
 def test_convolutions_keep_fp32_where_they_cost_too_much(
     wav2vec2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

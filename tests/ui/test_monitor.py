@@ -132,21 +132,27 @@ def test_filters_and_refresh(asked: Stack, visit: Open) -> None:
     else:
         expect(page.get_by_text("No predictions match.")).to_be_visible()
     choose(page, "Emotion", "All")
-    choose(page, "Degraded", "All")
-    choose(page, "Judged by", "Long recordings, as a whole")
-    expect(page.get_by_role("table").last).to_contain_text("Long recordings")
-    expect(page.get_by_role("table").last).not_to_contain_text("Words")
-    choose(page, "Judged by", "All")
-    choose(page, "Degraded", "Degraded only")
-    choose(page, "On trial", "Canary")
-    expect(page.get_by_text("No predictions match.")).to_be_visible()
-    choose(page, "On trial", "Served versions")
     degraded = whole(asked, degraded="true")["total"]
     figure(page, "Predictions", f"{degraded:,}")
     form: dict[str, Any] = {"data": {"text": "I am scared"}, "files": {"audio": b"nothing"}}
     httpx.post(f"{asked.api_url}/analyze/multimodal", timeout=60, **form).raise_for_status()
     page.get_by_role("button", name="Refresh").click()
     figure(page, "Predictions", f"{degraded + 1:,}")
+
+
+@pytest.mark.slow  # more of the same
+def test_filters_by_what_was_judged_and_by_which_version(asked: Stack, visit: Open) -> None:
+    page = visit(asked.ui_url).page
+    open_monitor(page)
+    choose(page, "Judged by", "Long recordings, as a whole")
+    expect(page.get_by_role("table").last).to_contain_text("Long recordings")
+    expect(page.get_by_role("table").last).not_to_contain_text("Words")
+    choose(page, "Judged by", "All")
+    total = whole(asked)["total"]
+    choose(page, "On trial", "Canary")
+    expect(page.get_by_text("No predictions match.")).to_be_visible()
+    choose(page, "On trial", "Served versions")
+    figure(page, "Predictions", f"{total:,}")
 
 
 def test_pages_and_files_hold_what_the_api_gives(asked: Stack, visit: Open, tmp_path: Path) -> None:
@@ -225,6 +231,7 @@ def test_a_time_without_predictions_says_what_to_do(asked: Stack, visit: Open) -
     ).to_be_visible()
 
 
+@pytest.mark.slow  # a service and a page of their own
 def test_a_log_without_its_database_says_what_to_do(visit: Open, tmp_path: Path) -> None:
     with ExitStack() as started:
         nowhere = "postgresql://127.0.0.1:9/none"
@@ -241,6 +248,7 @@ def test_a_log_without_its_database_says_what_to_do(visit: Open, tmp_path: Path)
         expect(alert).to_be_visible()
 
 
+@pytest.mark.slow  # a page of its own
 def test_a_key_without_the_scope_is_explained(locked: Locked, visit: Open, tmp_path: Path) -> None:
     variables = {
         "NEUROSENSE_API_URL": locked.api_url,

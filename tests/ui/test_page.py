@@ -133,6 +133,7 @@ def test_a_recording_from_the_microphone_is_classified_and_kept(
     assert soundfile.info(clip).duration > 0.5
 
 
+@pytest.mark.slow  # test_page_keys.py runs the one with a key
 def test_the_curl_shown_gives_the_same_answer(stack: Stack, visit: Open, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl on this machine")

@@ -118,6 +118,7 @@ def recording(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow  # a page of its own
 def test_a_wrong_setting_is_named(visit: Callable[[str], Visit], tmp_path: Path) -> None:
     with page_alone(tmp_path / "ui.log", NEUROSENSE_API_URL="localhost") as url:
         alert = visit(url).page.get_by_role("alert")

@@ -138,6 +138,7 @@ def assert_files_hold(panel: Locator, given: dict[str, Any], folder: Path) -> No
         assert re.fullmatch(rf"\[{top.capitalize()}, \d+%\] {re.escape(said.text)}", cue.text)
 
 
+@pytest.mark.slow  # `make test` reads the same result
 def test_a_segment_is_heard_and_read(
     stack: Stack, visit: Open, tmp_path: Path, recording: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_segment_is_heard_and_read(
     expect(panel.get_by_text("“This is sentence 2.”")).to_be_hidden()
 
 
+@pytest.mark.slow  # of the same kind as with one
 def test_without_a_transcript_the_voice_is_judged(
     stack: Stack, visit: Open, recording: Path
 ) -> None:
@@ -223,7 +225,13 @@ def assert_aligned(found: dict[str, Any], said: list[Said]) -> None:
 @pytest.mark.parametrize(
     ("recorded", "written", "said", "advised"),
     [
-        (b"this is no recording", None, "cannot be read", "Add another recording"),
+        pytest.param(
+            b"this is no recording",
+            None,
+            "cannot be read",
+            "Add another recording",
+            marks=pytest.mark.slow,
+        ),
         (AUDIO, "no transcript", "neither a WebVTT nor an SRT file", "Correct the transcript"),
     ],
     ids=["recording", "transcript"],
@@ -254,6 +262,7 @@ def much(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "long.flac", tmp_path / "many.json"
 
 
+@pytest.mark.slow  # `make test` stops one through the API
 def test_other_tabs_can_be_used_until_it_is_stopped(
     stack: Stack, visit: Open, much: tuple[Path, Path]
 ) -> None:
@@ -327,7 +336,6 @@ def test_the_sample_is_good_for_screen_readers_and_phones(stack: Stack, visit: O
     background = page.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
     nothing_wrong(page)
     page.set_viewport_size({"width": 360, "height": 800})
-    nothing_wrong(page)
     page.emulate_media(color_scheme="dark")
     expect(page.locator(".stApp")).not_to_have_css("background-color", background)
     nothing_wrong(page)
