@@ -99,6 +99,8 @@ def test_a_forgotten_sync_changes_nothing_and_is_told(elsewhere: Elsewhere) -> N
         choice = read_choice(elsewhere.folder, "text")
         return [choice, loadable(elsewhere.folder, "text"), read_trial(elsewhere.folder)]
 
+    for command in (["promote", "text", "2", "--force"], ["rollback", "text"]):
+        assert elsewhere.models(*command, *given, *sync).returncode == 0
     before = folder()
     assert str(before[0]).startswith("Choice(version=1, previous=2")
     done = elsewhere.models("rollback", "text", *given)

@@ -173,7 +173,6 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(running: Running) -> No
     assert [path for path in left if path.exists()] == []
 
 
-@pytest.mark.slow  # test_supervisor.py has it with doubles
 def test_a_branch_whose_step_dies_again_and_again_leaves_the_other_to_serve(
     running: Running,
 ) -> None:
