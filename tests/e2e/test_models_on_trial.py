@@ -28,7 +28,7 @@ from tests.serving.test_models import publish_garbage
 
 pytestmark = pytest.mark.usefixtures("toys")
 
-ASKED = 200
+ASKED = 400
 SHARE = 0.25
 TRY_FOREVER = """
 import sys

@@ -336,6 +336,7 @@ def test_the_sample_is_good_for_screen_readers_and_phones(stack: Stack, visit: O
     background = page.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
     nothing_wrong(page)
     page.set_viewport_size({"width": 360, "height": 800})
+    nothing_wrong(page)
     page.emulate_media(color_scheme="dark")
     expect(page.locator(".stApp")).not_to_have_css("background-color", background)
     nothing_wrong(page)
