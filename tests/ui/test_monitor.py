@@ -95,6 +95,10 @@ def drawn_anew(page: Page) -> None:
     with contextlib.suppress(PlaywrightTimeoutError):  # or it has been already
         page.locator("[data-test-script-state='running']").wait_for(state="attached", timeout=1000)
     settle(page)
+    # Streamlit draws one tab after another: on a busy machine the one with the focus may be gone
+    # for a moment, and a person presses Tab to come back to it.
+    if page.evaluate("document.activeElement === document.body"):
+        page.locator("[role=tab][aria-selected=true]").focus()
 
 
 def test_it_is_reached_with_the_keyboard_and_shows_what_the_log_counts(
