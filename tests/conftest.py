@@ -27,7 +27,7 @@ gc.disable()
 
 NEUROSENSE = Path(sys.executable).parent / "neurosense"
 START_TIMEOUT_S = 240.0
-_LONGEST = ("e2e", "ui", "chaos", "export")
+_LONGEST = ("e2e", "ui", "chaos", "export", "serving")
 # These files share what takes long to make, and so count as one.
 _TOGETHER = {
     "swapping": ("e2e/test_models.py", "e2e/test_models_on_trial.py"),
