@@ -40,6 +40,10 @@ class Server(ABC):
         """Return in words what it has lost for good although it lives, or None."""
         return None
 
+    def stuck(self) -> str | None:
+        """Return in words why it will never give a sign of life after a launch, or None."""
+        return None
+
     def to_blame(self) -> str | None:
         """Return the part that ended its life, where it could live without that one, or None."""
         return None

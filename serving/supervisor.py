@@ -158,6 +158,8 @@ async def _launch(server: Server) -> str | None:
             return how
         if await asyncio.to_thread(server.back):
             return None
+        if (how := server.stuck()) is not None:
+            return how
         await asyncio.sleep(_POLL_S)
     return f"was not back within {server.start_timeout_s:g} s"
 

@@ -23,6 +23,7 @@ from serving.server import PROBE_TIMEOUT_S, Server
 from serving.settings import PROJECT
 from serving.steps import Steps, branch_of, models_without
 from serving.wheel import environment, link_backends, wheel_folder
+from serving.work import Work
 
 _HOST = "127.0.0.1"
 _BRANCHES = ("emotion_text", "emotion_audio")
@@ -42,6 +43,7 @@ class Triton(Server):
 
     name = "triton"
     start_timeout_s = 180.0
+    idle_timeout_s = 30.0
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class Triton(Server):
             nice=_NICE,
         )
         self._steps, self._lost = Steps(child.pid), list[str]()
+        self._work = Work(child.pid)
         return child
 
     def ready(self) -> bool:
@@ -128,12 +131,13 @@ class Triton(Server):
         """Launch it and wait until it serves; ServingError if it dies or takes too long.
 
         Triton 2.51 was seen to abort while it loaded models that it had loaded often before
-        (`boost::interprocess::lock_exception`), and to wait for ever for a step that was loaded
-        beside another. So it has a second try, after an abort or half of the time.
+        (`boost::interprocess::lock_exception`), and to wait for ever for a step: so it does if
+        the step's process dies in its first moments. So it has a second try, after an abort or
+        when it is stuck.
         """
         self.launch()
         try:
-            self._wait_until_alive(self.start_timeout_s / 2)
+            self.wait_until(lambda: self.alive() or self._require_work())
         except ServingError:
             if self.child is None or self.child.exit_code() not in (None, -signal.SIGABRT):
                 raise
@@ -142,14 +146,19 @@ class Triton(Server):
 
     def wait_until_ready(self) -> None:
         """Return once it serves; ServingError if it dies, or can load no branch at all."""
-        self._wait_until_alive(self.start_timeout_s)
+        self.wait_until(self.alive)
         if self.child is not None and not self.ready():
             raise ServingError(f"triton can load no model; its last lines:\n{self.child.log_end()}")
 
-    def _wait_until_alive(self, timeout_s: float) -> None:
-        """Return once it has loaded what it can."""
-        if self.child is not None:
-            self.child.wait_until(self.alive, timeout_s)
+    def stuck(self) -> str | None:
+        """Return in words for how long it has done nothing while it should load, or None."""
+        idle_s = self._work.idle_s()
+        return f"did nothing for {idle_s:.0f} s" if idle_s >= self.idle_timeout_s else None
+
+    def _require_work(self) -> bool:
+        if (how := self.stuck()) is not None:
+            raise ServingError(f"triton {how}")
+        return False
 
     def failed_models(self) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""

@@ -141,6 +141,35 @@ def test_what_is_broken_at_two_looks_is_replaced_and_at_one_is_not(tmp_path: Pat
     assert said[0] == "a server lost a step: starting it again ..."
 
 
+class StuckOnce(Program):
+    """Its second life gives no sign of itself."""
+
+    lives = 0
+
+    def launch(self) -> None:
+        super().launch()
+        self.lives += 1
+
+    def back(self) -> bool:
+        return self.lives != 2 and super().back()
+
+    def stuck(self) -> str | None:
+        return "did nothing for 30 s" if self.lives == 2 else None
+
+
+def test_one_that_is_stuck_as_it_starts_is_started_again(tmp_path: Path) -> None:
+    server = program(tmp_path, kind=StuckOnce)
+
+    def kill(said: list[str]) -> None:
+        os.kill(running_pid(server), signal.SIGKILL)
+        wait_for(lambda: any("is back" in line for line in said))
+
+    said = supervised(server, kill)
+    assert said[1].startswith("a server did nothing for 30 s: starting it again")
+    assert isinstance(server, StuckOnce)
+    assert server.lives == 3
+
+
 class Blaming(Losing):
     """Ends its life at once, by a part of it, for as long as it has that part."""
 
