@@ -48,18 +48,23 @@ def lost_children(pid: int, states: Mapping[int, str] | None = None) -> set[int]
     return {child for child, state in known.items() if state in (_ENDED, _STOPPED)}
 
 
-def _state_and_parent(pid: int) -> tuple[str, int]:
-    """Return both of a process, ("", 0) of one that is gone.
+def stat_of(pid: int) -> list[bytes]:
+    """Return what a process's stat file says from the state on (`man proc`), nothing if it is gone.
 
     Cheap, as every process of the machine is asked twice a second.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
             # The name in brackets may hold anything; state and parent follow it.
-            state, parent = file.read(4096).rpartition(b")")[2].split(None, 2)[:2]
-    except (OSError, ValueError):
-        return "", 0
-    return state.decode(), int(parent)
+            return file.read(4096).rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    """Return both of a process, ("", 0) of one that is gone."""
+    fields = stat_of(pid)
+    return (fields[0].decode(), int(fields[1])) if fields else ("", 0)
 
 
 def end_all(chosen: Callable[[int], bool], grace_s: float, timeout_s: float = 5.0) -> None:

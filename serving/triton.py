@@ -136,13 +136,19 @@ class Triton(Server):
         when it is stuck.
         """
         self.launch()
-        try:
-            self.wait_until(lambda: self.alive() or self._require_work())
-        except ServingError:
-            if self.child is None or self.child.exit_code() not in (None, -signal.SIGABRT):
-                raise
+        if self._aborts_or_is_stuck():
             self.launch()
         self.wait_until_ready()
+
+    def _aborts_or_is_stuck(self) -> bool:
+        """Wait until it has loaded what it can, or did one of these instead."""
+        try:
+            self.wait_until(lambda: self.alive() or self.stuck() is not None)
+        except ServingError:
+            if self.child is None or self.child.exit_code() != -signal.SIGABRT:
+                raise
+            return True
+        return self.stuck() is not None
 
     def wait_until_ready(self) -> None:
         """Return once it serves; ServingError if it dies, or can load no branch at all."""
@@ -154,11 +160,6 @@ class Triton(Server):
         """Return in words for how long it has done nothing while it should load, or None."""
         idle_s = self._work.idle_s()
         return f"did nothing for {idle_s:.0f} s" if idle_s >= self.idle_timeout_s else None
-
-    def _require_work(self) -> bool:
-        if (how := self.stuck()) is not None:
-            raise ServingError(f"triton {how}")
-        return False
 
     def failed_models(self) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""

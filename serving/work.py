@@ -2,9 +2,8 @@
 
 import os
 import time
-from pathlib import Path
 
-from serving.process_folders import children
+from serving.process_folders import children, stat_of
 
 _LOOK_EVERY_S = 1.0
 _LEAST_S = 0.2
@@ -39,8 +38,5 @@ class Work:
 
 
 def _processor_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime and stime
+    utime_and_stime = stat_of(pid)[11:13]
+    return sum(map(int, utime_and_stime)) / _TICKS_PER_S

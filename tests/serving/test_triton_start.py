@@ -18,6 +18,7 @@ from tests.waiting import wait_for
 
 ABORTS = [sys.executable, "-c", "import os; os.abort()"]
 WAITS = [sys.executable, "-c", "import time; time.sleep(600)"]
+WORKS = [sys.executable, "-c", "while True: pass"]
 ENDS = [sys.executable, "-c", "raise SystemExit(1)"]
 SERVES = """
 import sys
@@ -65,6 +66,14 @@ def test_one_that_waits_for_ever_has_a_second_try(tmp_path: Path) -> None:
     with pytest.raises(ServingError, match="not ready within 5 s"):
         never.__enter__()
     assert len(never.commands) == 1
+
+
+def test_one_that_takes_too_long_is_not_tried_again(tmp_path: Path) -> None:
+    triton = Commanded(tmp_path, WORKS)
+    triton.start_timeout_s = 3
+    with pytest.raises(ServingError, match="not ready within 3 s"):
+        triton.__enter__()
+    assert len(triton.commands) == 1
 
 
 class StopsAStep(Triton):

@@ -1,13 +1,14 @@
 """A process that works is told from one that waits, also where a child does the work."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from serving.process import Child
 from serving.work import Work
 from tests.waiting import wait_for
 
@@ -18,30 +19,29 @@ CHILD_WORKS = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {W
 
 
 @contextmanager
-def work_of(code: str) -> Iterator[Work]:
-    process = subprocess.Popen([sys.executable, "-c", code], process_group=0)
+def work_of(code: str, folder: Path) -> Iterator[Work]:
+    child = Child("one", [sys.executable, "-c", code], folder / "log")
     try:
-        yield Work(process.pid)
+        yield Work(child.pid)
     finally:
-        subprocess.run(["/bin/kill", "-KILL", "--", f"-{process.pid}"], check=True)
-        process.wait()
+        child.kill()
 
 
-def test_one_that_waits_is_idle_for_longer_and_longer() -> None:
-    with work_of(WAITS) as work:
+def test_one_that_waits_is_idle_for_longer_and_longer(tmp_path: Path) -> None:
+    with work_of(WAITS, tmp_path) as work:
         wait_for(lambda: work.idle_s() >= 3)
 
 
 @pytest.mark.parametrize("code", [WORKS, CHILD_WORKS])
-def test_one_that_works_never_is(code: str) -> None:
-    with work_of(code) as work:
+def test_one_that_works_never_is(code: str, tmp_path: Path) -> None:
+    with work_of(code, tmp_path) as work:
         deadline_s = time.monotonic() + 6
         while time.monotonic() < deadline_s:
             assert work.idle_s() < 5
             time.sleep(0.1)
 
 
-def test_one_that_is_gone_is_idle() -> None:
-    with work_of(WAITS) as work:
+def test_one_that_is_gone_is_idle(tmp_path: Path) -> None:
+    with work_of(WAITS, tmp_path) as work:
         pass
     wait_for(lambda: work.idle_s() >= 2)
