@@ -6,12 +6,14 @@ at the beginning of its slot; windows that reach from one slot into the next are
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from export.packing import Packing
+from export.pieces import Begin, End
 
 
 def conv_frames(samples: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
@@ -30,10 +32,7 @@ class Front:
     @property
     def min_samples(self) -> int:
         """The shortest clip that makes one frame."""
-        samples = 1
-        for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
-            samples = (samples - 1) * stride + kernel
-        return samples
+        return _reach(self.kernels, self.strides)
 
     @property
     def spare_frames(self) -> int:
@@ -46,11 +45,24 @@ class Front:
         """How many frames of the first convolution become one of the last."""
         return math.prod(self.strides[1:])
 
+    @property
+    def first_frames_of_one(self) -> int:
+        """How many frames of the first convolution a lone frame of the last is made of."""
+        return _reach(self.kernels[1:], self.strides[1:])
+
     def frames(self, samples: torch.Tensor) -> torch.Tensor:
         """Return how many frames come out of so many samples, at least 1."""
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             samples = conv_frames(samples, kernel, stride)
         return samples
+
+
+def _reach(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Return how much input the convolutions need for one frame."""
+    length = 1
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        length = (length - 1) * stride + kernel
+    return length
 
 
 class Convolutions(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -60,7 +72,8 @@ class Convolutions(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         super().__init__()
         self.front = front
         first, *others = extractor.conv_layers
-        self.first = _First(first)
+        self.channels = extractor.conv_layers[-1].conv.out_channels
+        self.first = _First(first, front)
         self.others = torch.nn.ModuleList([Windowed(layer) for layer in others])
 
     def forward(self, rows: torch.Tensor, samples: torch.Tensor) -> tuple[torch.Tensor, Packing]:
@@ -79,7 +92,7 @@ class Convolutions(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         packing, slot_start = Packing(frames), torch.cumsum(slots, dim=0) - slots
         positions = torch.arange(frames.max()).unsqueeze(0)
         index = packing.pack(slot_start.unsqueeze(1) + positions)
-        return hidden[index], packing
+        return End.apply(hidden, self.channels)[index], packing
 
     def width(self, samples: torch.Tensor) -> torch.Tensor:
         """Return how wide [] rows must be for clips of `samples` [B]: the longest slot, padded."""
@@ -92,11 +105,12 @@ class Convolutions(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
 class _First(torch.nn.Module):  # type: ignore[misc]
     """The convolution over samples, which has one input channel."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, front: Front) -> None:
         super().__init__()
         self.kernel, self.stride = layer.conv.kernel_size[0], layer.conv.stride[0]
+        self.steps = front.first_frames_per_frame, front.first_frames_of_one
         grouped = isinstance(getattr(layer, "layer_norm", None), torch.nn.GroupNorm)
-        self.norm = _GroupNormed(layer) if grouped else Windowed(layer)
+        self.norm: Any = _GroupNormed(layer) if grouped else Windowed(layer)
         self.grouped = grouped
 
     def forward(self, rows: torch.Tensor, frames: torch.Tensor, slots: Packing) -> torch.Tensor:
@@ -109,9 +123,11 @@ class _First(torch.nn.Module):  # type: ignore[misc]
         row_start = torch.arange(slots.counts.shape[0]).unsqueeze(1) * windows.shape[1]
         index = slots.pack(row_start + positions)  # of each slot's windows in [B * F0]
         if self.grouped:
-            out: torch.Tensor = self.norm(windows, frames, index)
+            packed, weights = self.norm.prepared(windows, frames, index)
+            out: torch.Tensor = self.norm.of_windows(Begin.apply(packed, *self.steps), weights)
         else:
-            out = self.norm.of_windows(windows.flatten(0, 1)[index])
+            packed = windows.flatten(0, 1)[index]
+            out = self.norm.of_windows(Begin.apply(packed, *self.steps))
         return out
 
 
@@ -129,10 +145,13 @@ class _GroupNormed(torch.nn.Module):  # type: ignore[misc]
         self.activation = layer.activation
         self.weight = layer.conv.weight  # [C, 1, K]; a bias would cancel in the norm
 
-    def forward(
+    def prepared(
         self, windows: torch.Tensor, frames: torch.Tensor, index: torch.Tensor
-    ) -> torch.Tensor:
-        """Return [F, C] of windows [B, F0, K], at `index` [F] of the flattened B * F0."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return windows [F, B * K] and weights [B * K, C] for windows [B, F0, K].
+
+        `index` [F] picks from the flattened B * F0.
+        """
         rows, width = windows.shape[0], windows.shape[1]
         centred, covariance = self._statistics(windows, frames)
         weight = self.weight.squeeze(1)  # [C, K]
@@ -142,9 +161,12 @@ class _GroupNormed(torch.nn.Module):  # type: ignore[misc]
         # Each clip has weights of its own: a clip's windows meet only its block of them.
         mine = torch.div(index, width, rounding_mode="trunc").unsqueeze(1) == torch.arange(rows)
         packed = centred.flatten(0, 1)[index].unsqueeze(1) * mine.unsqueeze(2).float()
-        weights = (weight * gain).transpose(1, 2).flatten(0, 1)  # [B * K, C]
-        product = torch.matmul(packed.flatten(1), weights)  # [F, C]
-        normed: torch.Tensor = self.activation(product + self.norm.bias)
+        weights = (weight * gain).transpose(1, 2).flatten(0, 1)
+        return packed.flatten(1), weights
+
+    def of_windows(self, windows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Return [F, C] of what was prepared."""
+        normed: torch.Tensor = self.activation(torch.matmul(windows, weights) + self.norm.bias)
         return normed
 
     def _statistics(

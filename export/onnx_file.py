@@ -4,14 +4,24 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
+
+from export import pieces
 
 OPSET = 17
 _OUTPUTS = ["probabilities", "coverage"]
 
 
-def write(graph: Any, input_names: list[str], file: Path) -> None:
-    """Trace `graph` on two rows of different lengths and write it, weights inside."""
+def write(graph: Any, input_names: list[str], file: Path, in_pieces: bool = False) -> None:
+    """Trace `graph` on two rows of different lengths and write it, weights inside.
+
+    Args:
+        graph: the module.
+        input_names: of its arguments.
+        file: to write.
+        in_pieces: whether an audio model convolves half a second at a time, for a CPU's cache.
+    """
     axes = {input_names[0]: {0: "values"}}
     axes |= {name: {0: "batch"} for name in [*input_names[1:], *_OUTPUTS]}
     with warnings.catch_warnings():
@@ -30,6 +40,9 @@ def write(graph: Any, input_names: list[str], file: Path) -> None:
             dynamo=False,
             custom_opsets={"com.microsoft": 1},
         )
+    model = onnx.load(file)
+    pieces.close(model, in_pieces)
+    onnx.save(model, file)
 
 
 def _example(graph: Any, input_names: list[str]) -> tuple[torch.Tensor, ...]:

@@ -9,11 +9,13 @@ import onnxruntime
 import pytest
 import torch
 
-from export import fp16
+from export import fp16, onnx_file
+from export.checkpoint import read
 from export.packed_encoder import rounded_up
 from export.parity import run
+from export.prepared import prepare
 from export.starter import GRAPHS, STARTERS
-from tests.export.exported import Exported, export, graph_file
+from tests.export.exported import Exported
 
 SHORTEST, HOP, GAP = 250, 240, 4
 """Of the toys: samples of one frame, samples to the next, and frames of zeros between clips."""
@@ -47,8 +49,10 @@ def test_a_length_that_float16_cannot_hold_is_right_in_its_graph(
     wav2vec2: Path, tmp_path: Path
 ) -> None:
     """Computed in float16, a stream of 4,098 frames would come out as one of 4,096: too short."""
-    manifest = export("audio", wav2vec2, tmp_path)
-    fp16.write_rounded(graph_file(tmp_path, manifest), rounded := tmp_path / "rounded.onnx")
+    prepared = prepare(read("audio", wav2vec2))
+    whole, rounded = tmp_path / "whole.onnx", tmp_path / "rounded.onnx"
+    onnx_file.write(prepared.make_graph(), prepared.input_names, whole)
+    fp16.write_rounded(whole, rounded)
     session = onnxruntime.InferenceSession(rounded)
     for stream in (4_098, 8_196):
         frames = stream - 3 * GAP  # of two clips, with zeros before, between and behind them
