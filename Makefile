@@ -2,8 +2,8 @@
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# Most tests wait for servers that start or break: three processes keep two cores busy.
-TEST_PROCESSES ?= 3
+# Most tests wait for servers that start or break: four processes keep two cores busy.
+TEST_PROCESSES ?= 4
 # Hundreds of Pythons are started: without bytecode each would compile everything anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
