@@ -40,9 +40,9 @@ def write(graph: Any, input_names: list[str], file: Path, in_pieces: bool = Fals
             dynamo=False,
             custom_opsets={"com.microsoft": 1},
         )
-    model = onnx.load(file)
-    pieces.close(model, in_pieces)
-    onnx.save(model, file)
+    model = onnx.load(file, load_external_data=False)
+    if pieces.close(model, in_pieces):
+        onnx.save(model, file)
 
 
 def _example(graph: Any, input_names: list[str]) -> tuple[torch.Tensor, ...]:

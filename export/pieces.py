@@ -1,8 +1,8 @@
 """An audio graph's convolutions over half a second at a time, in an ONNX Loop.
 
 The first convolutions make a hundred times as many numbers as a clip has samples. In pieces
-these stay in a processor's cache, and memory no longer grows with the clip. Every frame is made
-of the same windows as before, so the answers are the same bits.
+these stay in a processor's cache, and no longer take more memory for a longer clip. Every frame
+is made of the same windows as before, so the answers are the same.
 
 The module marks where the convolutions begin and end; `close` makes a loop of what lies between.
 https://onnx.ai/onnx/operators/onnx__Loop.html
@@ -49,18 +49,19 @@ class End(torch.autograd.Function):  # type: ignore[misc]
         return made.setType(frames.type())
 
 
-def close(model: onnx.ModelProto, in_pieces: bool) -> None:
-    """Replace the marks, if there are any: by a loop, or by nothing."""
+def close(model: onnx.ModelProto, in_pieces: bool) -> bool:
+    """Replace the marks by a loop, or by nothing; return whether there were any."""
     graph = model.graph
     marks = {node.op_type: node for node in graph.node if node.domain == _DOMAIN}
-    if marks:
-        change = _looped if in_pieces else _without
-        nodes = change(graph, marks["Begin"], marks["End"])
-        del graph.node[:]
-        graph.node.extend(nodes)
+    if not marks:
+        return False
+    nodes = (_looped if in_pieces else _without)(graph, marks["Begin"], marks["End"])
+    del graph.node[:]
+    graph.node.extend(nodes)
     opsets = [opset for opset in model.opset_import if opset.domain != _DOMAIN]
     del model.opset_import[:]
     model.opset_import.extend(opsets)
+    return True
 
 
 def _without(
