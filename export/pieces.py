@@ -84,17 +84,7 @@ def _looped(
     start = ["pieces/count", "pieces/go_on", "pieces/none"]
     loop = helper.make_node("Loop", start, [end.output[0]], body=body)
     where = outside.index(end)
-    nodes = [*outside[:where], *count, loop, *outside[where + 1 :]]
-    return _needed(nodes, body, {output.name for output in graph.output})
-
-
-def _needed(
-    nodes: list[onnx.NodeProto], body: onnx.GraphProto, outputs: set[str]
-) -> list[onnx.NodeProto]:
-    """Return the nodes less constants and other names of weights that only the body had used."""
-    used = outputs.union(*(node.input for node in [*nodes, *body.node]))
-    spare = ("Constant", "Identity")
-    return [node for node in nodes if node.op_type not in spare or node.output[0] in used]
+    return [*outside[:where], *count, loop, *outside[where + 1 :]]
 
 
 def _initializers(begin: onnx.NodeProto, end: onnx.NodeProto) -> list[onnx.TensorProto]:
@@ -128,7 +118,6 @@ def _body(
     end: onnx.NodeProto,
 ) -> onnx.GraphProto:
     """Return what is done for each piece: its windows, its frames, and those behind the others."""
-    constants = _constants(graph, inside)
     # The exporter gives weights that are equal one value and several names.
     names = [node for node in graph.node if node.op_type == "Identity" and node not in inside]
     _rename(inside, {node.output[0]: node.input[0] for node in names})
@@ -138,7 +127,6 @@ def _body(
         helper.make_node("Add", ["piece/start", "pieces/length"], ["piece/stop"]),
         # A slice ends where the windows do, so the last piece is as long as it happens to be.
         helper.make_node("Slice", piece, [begin.output[0]]),
-        *constants,
         *inside,
         helper.make_node("Concat", ["piece/before", end.input[0]], ["piece/frames"], axis=0),
         helper.make_node("Identity", ["piece/go_on"], ["piece/goes_on"]),
@@ -167,23 +155,6 @@ def _between(
             reached.update(node.output)
             inside.append(node)
     return inside
-
-
-def _constants(graph: onnx.GraphProto, inside: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """Give `inside` constants of its own, and return them.
-
-    ONNX Runtime fuses operators only with constants that it finds in the same graph.
-    """
-    used = {name for node in inside for name in node.input}
-    copies = []
-    for node in graph.node:
-        if node.op_type == "Constant" and node.output[0] in used:
-            copy = onnx.NodeProto()
-            copy.CopyFrom(node)
-            copies.append(copy)
-    names = {copy.output[0]: f"piece{copy.output[0]}" for copy in copies}
-    _rename([*copies, *inside], names)
-    return copies
 
 
 def _rename(nodes: list[onnx.NodeProto], names: dict[str, str]) -> None:
