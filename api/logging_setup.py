@@ -51,6 +51,8 @@ class JsonFormatter(logging.Formatter):
 
 def configure(log_format: Format, level: Level) -> None:
     """Set up the whole process's logging, uvicorn's and the libraries' too."""
+    # What each record would be asked for, and no line shows.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     formatter = JsonFormatter if log_format == "json" else TextFormatter
     ours = {"level": level.upper()}
     dictConfig(

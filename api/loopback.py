@@ -1,5 +1,6 @@
 """Which addresses only this machine can reach; `neurosense` asks too, without the web framework."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 
@@ -8,6 +9,7 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or is_loopback_address(host)
 
 
+@lru_cache  # asked at every request, and parsing takes a while
 def is_loopback_address(host: str) -> bool:
     """Tell whether it is an IP address of the loopback range; a name is none."""
     try:

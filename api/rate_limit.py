@@ -8,6 +8,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from api.errors import ApiError
@@ -53,6 +54,7 @@ class RateLimit:
             self._full_at_s.popitem(last=False)
 
 
+@lru_cache(MOST_CLIENTS)
 def address_of(host: str) -> str:
     """Return what counts as one client: an address, of IPv6 the /64, which one host may fill."""
     try:

@@ -1,37 +1,46 @@
 """OpenTelemetry spans: where a request's time went, across the API and Triton.
 
-The rest of the code makes spans through OpenTelemetry's API, which does nothing until
-`exporting` gives it somewhere to send them. A span never holds an exception's message, nor
-anything of a client but its trace id: both could be about a person.
+The rest of the code makes spans by `span`, which does nothing (and costs nothing) until `exporting`
+gives it somewhere to send them. A span never holds an exception's message, nor anything of a client
+but its trace id: both could be about a person.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-_TRACER = trace.get_tracer("neurosense.api")
+_tracer: Tracer | None = None
+_NO_SPAN = nullcontext(INVALID_SPAN)
 _W3C = TraceContextTextMapPropagator()
 
 
-@contextmanager
 def span(
     name: str,
     attributes: dict[str, AttributeValue] | None = None,
     *,
     kind: SpanKind = SpanKind.INTERNAL,
     parent: Context | None = None,
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """Make a span of the block, marked with the kind of exception that leaves it."""
-    with _TRACER.start_as_current_span(
-        name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
-    ) as current:
+    if _tracer is None:
+        return _NO_SPAN
+    return _marked(
+        _tracer.start_as_current_span(
+            name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
+        )
+    )
+
+
+@contextmanager
+def _marked(span: AbstractContextManager[Span]) -> Iterator[Span]:
+    with span as current:
         try:
             yield current
         except Exception as error:
@@ -57,6 +66,7 @@ def outgoing() -> dict[str, str]:
 @asynccontextmanager
 async def exporting(url: str | None) -> AsyncIterator[None]:
     """Post spans to `url` (OTLP over HTTP), the last ones at the end; None: make none."""
+    global _tracer
     if url is None:
         yield
         return
@@ -70,8 +80,9 @@ async def exporting(url: str | None) -> AsyncIterator[None]:
     name = os.environ.get("OTEL_SERVICE_NAME", "neurosense-api")
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
     provider.add_span_processor(BatchSpanProcessor(OtlpExporter(url)))
-    trace.set_tracer_provider(provider)
+    _tracer = provider.get_tracer("neurosense.api")
     try:
         yield
     finally:
+        _tracer = None
         await asyncio.to_thread(provider.shutdown)

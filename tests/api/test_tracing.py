@@ -81,7 +81,7 @@ def test_a_span_does_not_quote_an_exception(monkeypatch: pytest.MonkeyPatch) -> 
     kept = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr(tracing, "_TRACER", provider.get_tracer("test"))
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
     with span("working"):
         assert set(outgoing()) == {"traceparent"}
     with pytest.raises(ValueError, match="what was sent"), span("failing"):
