@@ -56,27 +56,25 @@ class BadRowsError(DatabaseError):
 
 
 class Database:
-    """A pool of connections to one database; one of them is there for rows that are waited for."""
+    """Connections to one database; one of them is there for rows that are waited for.
+
+    Always the same one: a pool takes them in turn, and each has to find its plans and tables in
+    the processor's caches, from where the models have driven them.
+    """
 
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self._others = asyncio.Semaphore(max(1, connections - 1))
-        self._pool = AsyncConnectionPool(
-            url,
-            kwargs=CONNECTION,
-            min_size=1,
-            max_size=connections,
-            timeout=timeout_s,
-            reconnect_timeout=5,  # then the next action tries anew, instead of ever rarer tries
-            open=False,
-        )
+        self._for_rows = _pool(url, 1, timeout_s)
+        self._pool = _pool(url, max(1, connections - 1), timeout_s)
 
     async def open(self) -> None:
         """Let connections be made; waits for none."""
+        await self._for_rows.open()
         await self._pool.open()
 
     async def close(self) -> None:
         """Close them."""
+        await self._for_rows.close(timeout=2)
         await self._pool.close(timeout=2)
 
     async def migrate(self, timeout_s: float) -> list[str]:
@@ -89,7 +87,8 @@ class Database:
 
         One attempt: whoever has a spool need not wait for a database that is coming back.
         """
-        await self._in_time(self._on_connection(_inserting(rows), attempts=1), self.timeout_s)
+        doing = self._on_connection(self._for_rows, _inserting(rows), attempts=1)
+        await self._in_time(doing, self.timeout_s)
 
     async def insert_spooled(self, rows: Sequence[Row]) -> None:
         """The same for rows that nobody waits for."""
@@ -120,12 +119,8 @@ class Database:
         Raises:
             DatabaseError: it failed, or gave no answer in time; it may be done all the same.
         """
-
-        async def in_turn() -> _T:
-            async with self._others:
-                return await self._on_connection(action, attempts)
-
-        return await self._in_time(in_turn(), timeout_s or self.timeout_s)
+        doing = self._on_connection(self._pool, action, attempts)
+        return await self._in_time(doing, timeout_s or self.timeout_s)
 
     async def _in_time(self, doing: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
         """Return what is done; cancelling a statement takes long where the database hangs.
@@ -151,16 +146,33 @@ class Database:
             raise DatabaseError(_kind(error)) from None
 
     async def _on_connection(
-        self, action: Callable[[AsyncConnection], Awaitable[_T]], attempts: int
+        self,
+        pool: AsyncConnectionPool,
+        action: Callable[[AsyncConnection], Awaitable[_T]],
+        attempts: int,
     ) -> _T:
         try:
-            async with self._pool.connection() as connection:
+            async with pool.connection() as connection:
                 return await action(connection)
         except OperationalError:
             if attempts == 1:
                 raise
-            await self._pool.check()  # it was restarted: all old connections are dead
-            return await self._on_connection(action, attempts - 1)
+            # It was restarted: all old connections are dead.
+            await self._for_rows.check()
+            await self._pool.check()
+            return await self._on_connection(pool, action, attempts - 1)
+
+
+def _pool(url: str, connections: int, timeout_s: float) -> AsyncConnectionPool:
+    return AsyncConnectionPool(
+        url,
+        kwargs=CONNECTION,
+        min_size=1,
+        max_size=connections,
+        timeout=timeout_s,
+        reconnect_timeout=5,  # then the next action tries anew, instead of ever rarer tries
+        open=False,
+    )
 
 
 def _inserting(rows: Sequence[Row]) -> Callable[[AsyncConnection], Awaitable[Any]]:
