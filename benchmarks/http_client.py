@@ -5,11 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aiohttp
+import uvloop
 
+from benchmarks.http_connection import Connections
 from benchmarks.http_requests import Request
 
-_TIMEOUT = aiohttp.ClientTimeout(total=120.0)
+_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -32,29 +33,28 @@ Load = Callable[[Send, float], Awaitable[list[Sample]]]
 
 def run(url: str, load: Load) -> tuple[float, list[Sample]]:
     """Return when `load` began, and what became of its requests to the server at `url`."""
-    return asyncio.run(_run(url, load))
+    return uvloop.run(_run(url, load))
 
 
 async def _run(url: str, load: Load) -> tuple[float, list[Sample]]:
-    # No limit: how many are in flight is what is measured.
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(url, connector=connector, timeout=_TIMEOUT) as session:
+    connections = Connections(url)
 
-        async def send(request: Request, due: float) -> Sample:
-            error = await _post(session, request)
-            return Sample(due, time.perf_counter(), error, request.audio_seconds)
+    async def send(request: Request, due: float) -> Sample:
+        error = await _post(connections, request)
+        return Sample(due, time.perf_counter(), error, request.audio_seconds)
 
-        begin = time.perf_counter()
-        return begin, await load(send, begin)
+    begin = time.perf_counter()
+    samples = await load(send, begin)
+    connections.close()
+    return begin, samples
 
 
-async def _post(session: aiohttp.ClientSession, request: Request) -> str | None:
-    headers = {"content-type": request.content_type}
+async def _post(connections: Connections, request: Request) -> str | None:
     try:
-        async with session.post(request.path, data=request.body, headers=headers) as response:
-            body = await response.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
+        async with asyncio.timeout(_TIMEOUT_S):
+            answer = await connections.post(request)
+    except OSError as error:  # a TimeoutError is one
         return f"{type(error).__name__}: {error}"
-    if response.status != 200:
-        return f"status {response.status}: {body[:200].decode(errors='replace')}"
+    if answer.status != 200:
+        return f"status {answer.status}: {answer.body[:200].decode(errors='replace')}"
     return None

@@ -44,13 +44,13 @@ class Outcome:
 def outcome_of(
     sent: float, done: float, status: int, headers: Mapping[str, str], body: bytes
 ) -> Outcome:
-    """Return the outcome of a request that got an answer."""
+    """Return the outcome of a request that got an answer; headers by lower-case name."""
     answer = _parsed(body)
     if status == _OK:
         return _answered(sent, done, answer)
     # The requests are good: all but "try again" is a fault, also if it is put well.
     clean = set(answer) == {"detail", "code"} and bool(answer["detail"])
-    clean = clean and status in _AGAIN and headers.get("Retry-After", "").isdigit()
+    clean = clean and status in _AGAIN and headers.get("retry-after", "").isdigit()
     return Outcome(sent, done, status, str(answer.get("code", "no code")), clean=clean)
 
 

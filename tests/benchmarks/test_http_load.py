@@ -139,7 +139,7 @@ def test_without_any_answer_there_is_no_result(
 
 
 def test_a_server_that_is_away_is_an_error() -> None:
-    with pytest.raises(LoadError, match="ClientConnectorError"):
+    with pytest.raises(LoadError, match="ConnectionRefusedError"):
         open_loop("http://127.0.0.1:9", REQUESTS, rate_per_s=10, seconds=0.2, warm_up_s=0.0)
 
 
