@@ -30,7 +30,7 @@ def run(app: FastAPI, settings: Settings) -> None:
         # Longer than clients and proxies keep an idle connection (most of them 60 s at most): else
         # it is closed at the moment in which one of them sends the next request over it.
         timeout_keep_alive=75,
-        http=bounded(settings.max_connections),
+        http=bounded(settings.max_connections, app.state.refusals),
         ws=StreamProtocol,
         ws_max_size=LONGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # PCM gains nothing, and a small frame may hold a large one

@@ -72,10 +72,15 @@ class Admission:
         """Whether there is more to do than may be added to without need."""
         return self._taken * 2 >= self._places
 
+    @property
+    def is_full(self) -> bool:
+        """Whether `inside` refuses."""
+        return self._taken >= self._places or self._inside >= self._places * _UPLOADS_PER_PLACE
+
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Be one of the requests whose body may be read, or raise OverloadedError."""
-        if self._taken >= self._places or self._inside >= self._places * _UPLOADS_PER_PLACE:
+        if self.is_full:
             self._refuse()
         self._inside += 1
         try:
@@ -169,7 +174,10 @@ class Admission:
 
 
 class Gate:
-    """ASGI middleware: what makes work is refused here, before anything is done for it."""
+    """ASGI middleware: what makes work is refused here, before anything is done for it.
+
+    Most of it was refused even before, by `api.refusals`.
+    """
 
     def __init__(self, app: ASGIApp, admission: Admission, routes: Iterable[BaseRoute]) -> None:
         self._app = app

@@ -30,6 +30,7 @@ from api.log import PredictionLog
 from api.metrics import Metrics
 from api.models import Models
 from api.observed import Observed
+from api.refusals import Refusals
 from api.service import Service
 from api.settings import Settings, load
 from api.shadows import Shadows
@@ -120,6 +121,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add what every request passes; the last one is the outermost and sees every answer."""
     work = [*routes.router.routes, *batch.router.routes, *timeline.router.routes]
     app.add_middleware(Gate, admission=app.state.admission, routes=work)
+    app.state.refusals = Refusals(app.state.admission, app.state.metrics, work)
     app.add_middleware(
         BodyLimit,
         admission=app.state.admission,

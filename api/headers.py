@@ -9,7 +9,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -25,7 +25,7 @@ class SecurityHeaders:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = message.setdefault("headers", [])
                 own = {name for name, _ in headers}
-                headers.extend(header for header in _RAW if header[0] not in own)
+                headers.extend(header for header in RAW if header[0] not in own)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

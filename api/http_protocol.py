@@ -4,8 +4,13 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.refusals import Refusal, Refusals
+
 _HEAD_S = 30.0
 """How long a connection may be open without a request, and the head of one may take to arrive."""
+
+_BODY_S = 0.02
+"""How long a refusal waits for the rest of the body, which is mostly there."""
 
 _NO_ROOM = b'{"detail": "too many connections: try again shortly", "code": "overloaded"}'
 _REFUSAL = (
@@ -21,7 +26,11 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     max_connections = 1000
+    refusals: Refusals | None = None
 
+    _refusal: Refusal | None = None
+    _body: list[bytes]  # of the request that is to be refused
+    _late: asyncio.TimerHandle | None = None
     _head: asyncio.TimerHandle | None = None
     _idle_since_s = 0.0
 
@@ -36,10 +45,52 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, and note whether the head of a request is there."""
         super().data_received(data)
+        if self._refusal is not None and self._late is None:
+            self._late = self.loop.call_later(_BODY_S, self._hand_over)
         if self._is_busy or self not in self.connections:  # it is a WebSocket's now
             self._forget()
         elif self._head is None:
             self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Hand a request to the application, unless it is to be refused."""
+        if self.refusals is not None and not self._is_busy:
+            self._refusal = self.refusals.find(self.parser.get_method(), self.url, self.headers)
+            self._body = []
+        if self._refusal is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take what comes with a refused request: to close instead would cost a new connection."""
+        if self._refusal is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Refuse what is to be refused."""
+        if self._refusal is None:
+            super().on_message_complete()
+            return
+        self.transport.write(self._refusal.answer(self.server_state.default_headers))
+        self._refuse_nothing()
+        if not self.parser.should_keep_alive():
+            self.transport.close()
+        self.on_response_complete()
+
+    def _hand_over(self) -> None:
+        """Let the application refuse a request whose body is slow: it need not wait for that."""
+        self._refuse_nothing()
+        self._forget()
+        super().on_headers_complete()
+        for piece in self._body:
+            super().on_body(piece)
+
+    def _refuse_nothing(self) -> None:
+        self._refusal = None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def on_response_complete(self) -> None:
         """Note that the client has its answer."""
@@ -49,6 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is gone."""
         self._forget()
+        self._refuse_nothing()
         super().connection_lost(exc)
 
     @property
@@ -85,6 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head = None
 
 
-def bounded(max_connections: int) -> type[HttpProtocol]:
-    """Return the protocol with a bound of its own."""
-    return type("BoundedHttpProtocol", (HttpProtocol,), {"max_connections": max_connections})
+def bounded(max_connections: int, refusals: Refusals | None = None) -> type[HttpProtocol]:
+    """Return the protocol with a bound of its own, which refuses what is to be refused."""
+    own = {"max_connections": max_connections, "refusals": refusals}
+    return type("BoundedHttpProtocol", (HttpProtocol,), own)

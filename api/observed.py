@@ -54,10 +54,7 @@ class Observed:
 
     def _note(self, scope: Scope, exchange: "_Exchange", current: Span) -> None:
         route, method, status = _route(scope), _method(scope), exchange.status
-        self._metrics.answered(route, method, status, exchange.duration_s)
-        duration_ms = round(exchange.duration_s * 1000, 3)
-        fields = {"route": route, "method": method, "status": status, "duration_ms": duration_ms}
-        logger.info("%s %s %d %.1f ms", method, route, status, duration_ms, extra=fields)
+        note(self._metrics, route, method, status, exchange.duration_s)
         current.update_name(f"{method} {route}")
         current.set_attribute("http.request.method", method)
         current.set_attribute("http.route", route)
@@ -65,6 +62,14 @@ class Observed:
         current.set_attribute("neurosense.request_id", exchange.identity)
         if status >= 500:
             current.set_status(StatusCode.ERROR)
+
+
+def note(metrics: Metrics, route: str, method: str, status: int, duration_s: float) -> None:
+    """Count an answer, and write its line."""
+    metrics.answered(route, method, status, duration_s)
+    duration_ms = round(duration_s * 1000, 3)
+    fields = {"route": route, "method": method, "status": status, "duration_ms": duration_ms}
+    logger.info("%s %s %d %.1f ms", method, route, status, duration_ms, extra=fields)
 
 
 class _Exchange:

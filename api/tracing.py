@@ -21,6 +21,11 @@ _NO_SPAN = nullcontext(INVALID_SPAN)
 _W3C = TraceContextTextMapPropagator()
 
 
+def is_on() -> bool:
+    """Tell whether spans are made."""
+    return _tracer is not None
+
+
 def span(
     name: str,
     attributes: dict[str, AttributeValue] | None = None,

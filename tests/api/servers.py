@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from api.http_protocol import HttpProtocol
+from api.http_protocol import bounded
 from api.stream_protocol import LONGEST_MESSAGE_BYTES, StreamProtocol
 from serving.postgres import Postgres
 
@@ -36,8 +36,9 @@ def read_rows(database_url: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serve(app: FastAPI, http: Any = HttpProtocol) -> Iterator[httpx.Client]:
-    """A real uvicorn on a free port, and a client of it."""
+def serve(app: FastAPI, http: Any = None) -> Iterator[httpx.Client]:
+    """A real uvicorn on a free port, set up as the API's own, and a client of it."""
+    http = http or bounded(1000, app.state.refusals)
     config = uvicorn.Config(
         app, port=0, http=http, ws=StreamProtocol, ws_max_size=LONGEST_MESSAGE_BYTES,
         log_config=None, timeout_graceful_shutdown=3, timeout_keep_alive=75,
