@@ -26,6 +26,7 @@ from benchmarks.chaos.mix import mixed_requests
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.command import run_app, say
 from benchmarks.http_load import LoadError, LoadResult, closed_loop
+from benchmarks.http_requests import Request
 from benchmarks.log_cost import LogCost, measure_log_cost
 from benchmarks.peers.errors import PeerError
 from benchmarks.prepare import BEST, prepare
@@ -39,7 +40,8 @@ _PREPARED = Path(".neurosense") / "bench"
 _TIMES = 5
 _CLIENTS: int = Settings.model_fields["max_concurrent_requests"].default
 _CLIENT_LIMIT_S = 30.0
-_BUSY_S = 30.0
+_PARTS = 10
+_BUSY_S = 15.0
 _WARM_UP_S = 2.0
 _COLUMNS = ("promise", "measured", "holds")
 _app = typer.Typer(pretty_exceptions_enable=False)
@@ -47,10 +49,10 @@ _app = typer.Typer(pretty_exceptions_enable=False)
 
 @dataclass(frozen=True)
 class Overload:
-    """What the overload, and a capacity measured before and after it, showed."""
+    """What the overload showed, and the capacity measured before, between and after its parts."""
 
     capacity_per_s: float
-    """The mean of both: a machine that gets slower or quicker meanwhile is so for all three."""
+    """The mean: a machine that gets slower or quicker meanwhile is so for both."""
     capacity_p99_ms: float
     offered_per_s: float
     goodput_per_s: float
@@ -60,7 +62,7 @@ class Overload:
     others: dict[str, int]
     """What was neither answered nor refused cleanly with 429 or 503."""
     memory_mb: list[float]
-    """Of all processes, at five times."""
+    """Of all processes, at the end of each part."""
 
     def lines(self) -> list[tuple[str, str, str]]:
         """Return what was promised, what was measured, and whether it holds."""
@@ -77,7 +79,7 @@ class Overload:
             ),
             ("neither answered nor cleanly refused, 0", str(self.others or 0), not self.others),
             (
-                "memory at the end over that after a fifth of the time",
+                "memory at the end over that after a tenth of the time",
                 f"{growth:.3f}",
                 growth <= 1.05,
             ),
@@ -91,32 +93,22 @@ def measure_overload(
     seconds: float,
     say: Callable[[str], None],
     busy_s: float = _BUSY_S,
+    parts: int = _PARTS,
 ) -> Overload:
-    """Offer five times the capacity for `seconds`; measure that for `busy_s`, before and after."""
+    """Offer five times the capacity for `seconds`, in parts; before, between and after, measure it.
+
+    A machine's pace changes by a tenth within minutes: what is divided must be near in time.
+    """
     requests = mixed_requests()
-
-    def capacity() -> LoadResult:
-        say(f"measuring the capacity with {_CLIENTS} clients ...")
-        return closed_loop(url, requests, concurrency=_CLIENTS, seconds=busy_s)
-
-    before = capacity()
-    rate = _TIMES * before.per_second
-    say(f"{before.per_second:.1f} per second; offering {rate:.1f} for {seconds:.0f} s ...")
-    memory: list[float] = []
-
-    async def run() -> list[Outcome]:
-        flood = Load(url, requests, rate, _CLIENT_LIMIT_S)
-        running = asyncio.create_task(flood.run())
-        await asyncio.sleep(_WARM_UP_S)
-        for _ in range(5):
-            await asyncio.sleep(seconds / 5)
-            memory.append(await asyncio.to_thread(memory_mb))
-        flood.stop()
-        return await running
-
-    started_s = time.monotonic() + _WARM_UP_S
-    outcomes = [one for one in uvloop.run(run()) if one.done >= started_s]
-    capacities = [before, capacity()]
+    floods, capacities, memory = [], [_capacity(url, requests, busy_s, say)], []
+    for part in range(parts):
+        rate = _TIMES * capacities[-1].per_second
+        say(f"{rate / _TIMES:.1f} per second; offering {rate:.1f}, part {part + 1} of {parts} ...")
+        flood, held_mb = uvloop.run(_flooded(url, requests, rate, seconds / parts, memory_mb))
+        floods.append(flood)
+        memory.append(held_mb)
+        capacities.append(_capacity(url, requests, busy_s, say))
+    outcomes = [one for flood in floods for one in flood]
     answered = [o for o in outcomes if o.answered]
     refused = [o for o in outcomes if _refused(o)]
     others = [f"{o.status} {o.what}" for o in outcomes if not (o.answered or _refused(o))]
@@ -124,13 +116,39 @@ def measure_overload(
         capacity_per_s=fmean(one.per_second for one in capacities),
         capacity_p99_ms=fmean(one.p99_ms for one in capacities),
         offered_per_s=len(outcomes) / seconds,
-        goodput_per_s=sum(o.done < started_s + seconds for o in answered) / seconds,
+        goodput_per_s=len(answered) / seconds,
         accepted_p99_ms=_p99_ms(answered),
         refused=len(refused),
         refused_p99_ms=_p99_ms(refused),
         others={what: others.count(what) for what in set(others)},
         memory_mb=memory,
     )
+
+
+def _capacity(
+    url: str, requests: Sequence[Request], seconds: float, say: Callable[[str], None]
+) -> LoadResult:
+    say(f"measuring the capacity with {_CLIENTS} clients ...")
+    return closed_loop(url, requests, concurrency=_CLIENTS, seconds=seconds)
+
+
+async def _flooded(
+    url: str,
+    requests: Sequence[Request],
+    rate: float,
+    seconds: float,
+    memory_mb: Callable[[], float],
+) -> tuple[list[Outcome], float]:
+    """Return what ended within `seconds`, after a warm-up, and the memory held at their end."""
+    flood = Load(url, requests, rate, _CLIENT_LIMIT_S)
+    running = asyncio.create_task(flood.run())
+    await asyncio.sleep(_WARM_UP_S)
+    begin = time.monotonic()
+    await asyncio.sleep(seconds)
+    end = time.monotonic()
+    held_mb = await asyncio.to_thread(memory_mb)
+    flood.stop()
+    return [one for one in await running if begin <= one.done < end], held_mb
 
 
 def _refused(outcome: Outcome) -> bool:

@@ -138,7 +138,9 @@ def test_overload_is_refused_cleanly_and_the_rest_is_answered(running: Running) 
         assert await within(RECOVERY_LIMIT_S, running.system.healthy)
         # In a thread: the service is reached over proxies that live in this loop.
         url, say = running.system.api_url, lambda _: None
-        return await asyncio.to_thread(measure_overload, url, memory_mb, 8.0, say, busy_s=4.0)
+        return await asyncio.to_thread(
+            measure_overload, url, memory_mb, 8.0, say, busy_s=4.0, parts=2
+        )
 
     seen = running.loop.run(measured())
     assert seen.refused > 0
