@@ -26,8 +26,9 @@ _UPLOADS_PER_PLACE = 4
 
 _READING_TURN_S = 1.0
 
-_SMALL_BODY_BYTES = 2**20
-_SMALL_BODY_S = 0.02
+SMALL_BODY_BYTES = 2**20
+SMALL_BODY_S = 0.02
+"""How long a refusal waits for the rest of such a body, which is mostly there."""
 
 
 class OverloadedError(UnavailableError):
@@ -207,9 +208,9 @@ async def _take_what_came(headers: Headers, receive: Receive) -> None:
     Under overload, new connections for every attempt would cost more than the refusals.
     """
     length = headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > _SMALL_BODY_BYTES or "expect" in headers:
+    if not length.isdecimal() or int(length) > SMALL_BODY_BYTES or "expect" in headers:
         return
     with suppress(TimeoutError, OverloadedError):
-        async with asyncio.timeout(_SMALL_BODY_S):
+        async with asyncio.timeout(SMALL_BODY_S):
             while (await receive()).get("more_body", False):
                 pass

@@ -4,13 +4,11 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.admission import SMALL_BODY_S
 from api.refusals import Refusal, Refusals
 
 _HEAD_S = 30.0
 """How long a connection may be open without a request, and the head of one may take to arrive."""
-
-_BODY_S = 0.02
-"""How long a refusal waits for the rest of the body, which is mostly there."""
 
 _NO_ROOM = b'{"detail": "too many connections: try again shortly", "code": "overloaded"}'
 _REFUSAL = (
@@ -46,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Read on, and note whether the head of a request is there."""
         super().data_received(data)
         if self._refusal is not None and self._late is None:
-            self._late = self.loop.call_later(_BODY_S, self._hand_over)
+            self._late = self.loop.call_later(SMALL_BODY_S, self._hand_over)
         if self._is_busy or self not in self.connections:  # it is a WebSocket's now
             self._forget()
         elif self._head is None:

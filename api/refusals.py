@@ -4,14 +4,13 @@ On the way through it a refusal costs several times as much, on the cores that t
 `api.admission.Gate` refuses what these leave to it: what needs more than one glance at its head.
 """
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 
 from starlette.routing import BaseRoute, Route
 
 from api import headers, tracing
-from api.admission import Admission, OverloadedError
+from api.admission import SMALL_BODY_BYTES, Admission, OverloadedError
 from api.errors import answer
 from api.metrics import Metrics
 from api.observed import note
@@ -23,8 +22,6 @@ Header = tuple[bytes, bytes]
 _ANSWER = answer(OverloadedError())
 _BODY = bytes(_ANSWER.body)
 _HEADERS = (*_ANSWER.raw_headers, *headers.RAW)
-_SMALL = re.compile(rb"\d{1,6}")
-"""Lengths of bodies that are read to their end, under a megabyte."""
 _SLOWER = {b"expect", b"origin", b"transfer-encoding", b"upgrade"}
 """Headers of requests to which the application has more to say than that it is busy."""
 
@@ -65,7 +62,8 @@ class Refusals:
         fields = dict(sent)
         if route is None or not _SLOWER.isdisjoint(fields):
             return None
-        if not _SMALL.fullmatch(fields.get(b"content-length", b"")):
+        length = fields.get(b"content-length", b"")
+        if not length.isdigit() or int(length) > SMALL_BODY_BYTES:
             return None
         identity = fields.get(HEADER.lower().encode(), b"").decode("latin-1")
         return Refusal(self._metrics, route, request_id(identity))

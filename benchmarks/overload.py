@@ -100,15 +100,16 @@ def measure_overload(
     A machine's pace changes by a tenth within minutes: what is divided must be near in time.
     """
     requests = mixed_requests()
-    floods, capacities, memory = [], [_capacity(url, requests, busy_s, say)], []
+    outcomes: list[Outcome] = []
+    in_time, memory, capacities = 0, [], [_capacity(url, requests, busy_s, say)]
     for part in range(parts):
         rate = _TIMES * capacities[-1].per_second
         say(f"{rate / _TIMES:.1f} per second; offering {rate:.1f}, part {part + 1} of {parts} ...")
-        flood, held_mb = uvloop.run(_flooded(url, requests, rate, seconds / parts, memory_mb))
-        floods.append(flood)
+        flood, end, held_mb = uvloop.run(_flooded(url, requests, rate, seconds / parts, memory_mb))
+        outcomes += flood
+        in_time += sum(one.answered and one.done < end for one in flood)
         memory.append(held_mb)
         capacities.append(_capacity(url, requests, busy_s, say))
-    outcomes = [one for flood in floods for one in flood]
     answered = [o for o in outcomes if o.answered]
     refused = [o for o in outcomes if _refused(o)]
     others = [f"{o.status} {o.what}" for o in outcomes if not (o.answered or _refused(o))]
@@ -116,7 +117,7 @@ def measure_overload(
         capacity_per_s=fmean(one.per_second for one in capacities),
         capacity_p99_ms=fmean(one.p99_ms for one in capacities),
         offered_per_s=len(outcomes) / seconds,
-        goodput_per_s=len(answered) / seconds,
+        goodput_per_s=in_time / seconds,
         accepted_p99_ms=_p99_ms(answered),
         refused=len(refused),
         refused_p99_ms=_p99_ms(refused),
@@ -138,8 +139,8 @@ async def _flooded(
     rate: float,
     seconds: float,
     memory_mb: Callable[[], float],
-) -> tuple[list[Outcome], float]:
-    """Return what ended within `seconds`, after a warm-up, and the memory held at their end."""
+) -> tuple[list[Outcome], float, float]:
+    """Return what ended after a warm-up, when the `seconds` after that did, and the memory then."""
     flood = Load(url, requests, rate, _CLIENT_LIMIT_S)
     running = asyncio.create_task(flood.run())
     await asyncio.sleep(_WARM_UP_S)
@@ -148,7 +149,7 @@ async def _flooded(
     end = time.monotonic()
     held_mb = await asyncio.to_thread(memory_mb)
     flood.stop()
-    return [one for one in await running if begin <= one.done < end], held_mb
+    return [one for one in await running if one.done >= begin], end, held_mb
 
 
 def _refused(outcome: Outcome) -> bool:

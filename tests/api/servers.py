@@ -1,5 +1,6 @@
 """Real servers for tests: the API under uvicorn, and databases."""
 
+import socket
 import subprocess
 import threading
 import time
@@ -56,6 +57,11 @@ def serve(app: FastAPI, http: Any = None) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def connected(client: httpx.Client) -> socket.socket:
+    """A connection of its own to a client's server, for what no HTTP client sends."""
+    return socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=20)
 
 
 class MovingPostgres:

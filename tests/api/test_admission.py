@@ -15,7 +15,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from tests.api.asking import assert_problem
 from tests.api.fakes import FakeModels
-from tests.api.servers import serve
+from tests.api.servers import connected, serve
 from tests.waiting import wait_for
 
 PLACES = 3
@@ -72,10 +72,6 @@ def full(database_url: str, own_models: FakeModels) -> Iterator[httpx.Client]:
         inside.result()
 
 
-def connected(client: httpx.Client) -> socket.socket:
-    return socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=10)
-
-
 @pytest.mark.parametrize("length", [b"100000", b"10000000"])
 def test_a_refusal_does_not_wait_for_the_body(full: httpx.Client, length: bytes) -> None:
     with connected(full) as sender:
@@ -118,7 +114,7 @@ def test_at_the_door_and_inside_it_is_refused_alike(full: httpx.Client) -> None:
 def test_who_was_refused_may_ask_again_over_the_same_connection(
     full: httpx.Client, own_models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http_protocol._BODY_S", 5.0)  # whatever else the machine does
+    monkeypatch.setattr("api.http_protocol.SMALL_BODY_S", 5.0)  # whatever else the machine does
     with connected(full) as sender:
         for piece in (HEAD, b"X-Request-ID: mine-1\r\n\r\nte", b"xt=hm"):
             sender.sendall(piece)
@@ -139,7 +135,7 @@ def test_who_was_refused_may_ask_again_over_the_same_connection(
 def test_one_whose_body_is_slow_is_answered_if_a_place_is_free_by_then(
     full: httpx.Client, own_models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http_protocol._BODY_S", 0.5)
+    monkeypatch.setattr("api.http_protocol.SMALL_BODY_S", 0.5)
     with connected(full) as sender:
         sender.sendall(HEAD + b"\r\nte")
         assert own_models.given_up is not None
@@ -152,7 +148,7 @@ def test_one_whose_body_is_slow_is_answered_if_a_place_is_free_by_then(
     assert own_models.calls[-1] == ("text", b"hm")
 
 
-def test_a_refusal_has_the_clients_id_in_the_answer_and_the_log(
+def test_a_refusal_has_the_clients_id_and_a_line_in_the_log(
     full: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "neurosense.access"):

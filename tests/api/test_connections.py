@@ -15,7 +15,7 @@ from api.app import create_app
 from api.http_protocol import bounded
 from api.settings import Settings
 from tests.api.fakes import FakeModels
-from tests.api.servers import blank_database, serve
+from tests.api.servers import blank_database, connected, serve
 from tests.waiting import wait_for
 
 MOST = 20
@@ -41,8 +41,7 @@ def few(app: FastAPI) -> Iterator[httpx.Client]:
 
 
 def opened(client: httpx.Client, stack: ExitStack) -> socket.socket:
-    address = (client.base_url.host, client.base_url.port or 80)
-    return stack.enter_context(socket.create_connection(address, timeout=20))
+    return stack.enter_context(connected(client))
 
 
 def ends(connection: socket.socket) -> bool:
