@@ -46,7 +46,7 @@ bench-gpu-folder: .venv/bench  ## put all that bench-gpu needs into GPU_FOLDER: 
 bench-gpu:  ## measure on an NVIDIA GPU, without a network, what that folder holds
 	sh $(GPU_FOLDER)/code/benchmarks/gpu_run.sh
 
-chaos: .venv/bench  ## break everything under load, then overload it: about 20 minutes
+chaos: .venv/bench  ## break everything under load, then overload it: about 30 minutes
 	$(BIN)/python -m benchmarks.chaos
 	$(BIN)/python -m benchmarks.overload
 

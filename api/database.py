@@ -9,7 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, DataError, Error, IntegrityError, OperationalError
+from psycopg import (
+    AsyncConnection,
+    AsyncCursor,
+    DataError,
+    Error,
+    IntegrityError,
+    OperationalError,
+)
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
@@ -56,25 +63,20 @@ class BadRowsError(DatabaseError):
 
 
 class Database:
-    """Connections to one database; one of them is there for rows that are waited for.
-
-    Always the same one: a pool takes them in turn, and each has to find its plans and tables in
-    the processor's caches, from where the models have driven them.
-    """
+    """Connections to one database; one of them is there for rows that are waited for."""
 
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self._for_rows = _pool(url, 1, timeout_s)
+        self._for_rows = _ForRows(url)
         self._pool = _pool(url, max(1, connections - 1), timeout_s)
 
     async def open(self) -> None:
         """Let connections be made; waits for none."""
-        await self._for_rows.open()
         await self._pool.open()
 
     async def close(self) -> None:
         """Close them."""
-        await self._for_rows.close(timeout=2)
+        await self._for_rows.close()
         await self._pool.close(timeout=2)
 
     async def migrate(self, timeout_s: float) -> list[str]:
@@ -87,12 +89,12 @@ class Database:
 
         One attempt: whoever has a spool need not wait for a database that is coming back.
         """
-        doing = self._on_connection(self._for_rows, _inserting(rows), attempts=1)
-        await self._in_time(doing, self.timeout_s)
+        await self._in_time(self._for_rows.insert(rows), self.timeout_s)
 
     async def insert_spooled(self, rows: Sequence[Row]) -> None:
         """The same for rows that nobody waits for."""
-        await self.run(_inserting(rows), _SPOOLED_S, attempts=1)
+        adding = [Jsonb(rows)]
+        await self.run(lambda connection: connection.execute(_ADD, adding), _SPOOLED_S, attempts=1)
 
     async def upkeep(self, keep_months: int) -> None:
         """Make partitions for the months ahead, drop those that expired (0: none)."""
@@ -119,7 +121,7 @@ class Database:
         Raises:
             DatabaseError: it failed, or gave no answer in time; it may be done all the same.
         """
-        doing = self._on_connection(self._pool, action, attempts)
+        doing = self._on_connection(action, attempts)
         return await self._in_time(doing, timeout_s or self.timeout_s)
 
     async def _in_time(self, doing: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
@@ -146,21 +148,50 @@ class Database:
             raise DatabaseError(_kind(error)) from None
 
     async def _on_connection(
-        self,
-        pool: AsyncConnectionPool,
-        action: Callable[[AsyncConnection], Awaitable[_T]],
-        attempts: int,
+        self, action: Callable[[AsyncConnection], Awaitable[_T]], attempts: int
     ) -> _T:
         try:
-            async with pool.connection() as connection:
+            async with self._pool.connection() as connection:
                 return await action(connection)
         except OperationalError:
             if attempts == 1:
                 raise
             # It was restarted: all old connections are dead.
-            await self._for_rows.check()
+            await self._for_rows.close()
             await self._pool.check()
-            return await self._on_connection(pool, action, attempts - 1)
+            return await self._on_connection(action, attempts - 1)
+
+
+class _ForRows:
+    """The connection for rows: made when one comes, and given up when anything goes wrong.
+
+    Always the same one: a pool takes its own in turn, and each has to find its plans and tables in
+    the processor's caches, from where the models have driven them. To borrow one from a pool also
+    takes a quarter of the processor time that a row takes of the API.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._idle: AsyncCursor | None = None
+
+    async def insert(self, rows: Sequence[Row]) -> None:
+        """Commit rows; psycopg's errors."""
+        # Out of reach meanwhile: if this is cancelled, whoever comes next needs another one.
+        cursor, self._idle = self._idle, None
+        if cursor is None:
+            cursor = (await AsyncConnection.connect(self._url, **CONNECTION)).cursor()
+        try:
+            await cursor.execute(_ADD, [Jsonb(rows)])
+        except BaseException:
+            await cursor.connection.close()
+            raise
+        self._idle = cursor
+
+    async def close(self) -> None:
+        """Close it, if it is there; the next row has a new one."""
+        cursor, self._idle = self._idle, None
+        if cursor is not None:
+            await cursor.connection.close()
 
 
 def _pool(url: str, connections: int, timeout_s: float) -> AsyncConnectionPool:
@@ -173,10 +204,6 @@ def _pool(url: str, connections: int, timeout_s: float) -> AsyncConnectionPool:
         reconnect_timeout=5,  # then the next action tries anew, instead of ever rarer tries
         open=False,
     )
-
-
-def _inserting(rows: Sequence[Row]) -> Callable[[AsyncConnection], Awaitable[Any]]:
-    return lambda connection: connection.execute(_ADD, [Jsonb(rows)])
 
 
 def _kind(error: Error) -> str:
