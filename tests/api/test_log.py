@@ -236,6 +236,43 @@ def test_waiting_rows_are_written_together(database_url: str, own_models: FakeMo
     assert found[1] == len(answers) == 40
 
 
+def test_rows_hold_one_connection_and_never_one_that_failed(database_url: str) -> None:
+    asyncio.run(run(database_url))
+
+    async def session() -> int:
+        """Return the process of the one session that takes rows, once others are gone."""
+        query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT neurosense_add%'"
+        async with asyncio.timeout(20):
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as asks:
+                while len(found := await (await asks.execute(query)).fetchall()) != 1:
+                    await asyncio.sleep(0.05)
+        return int(found[0][0])
+
+    async def check() -> None:
+        database = Database(database_url, 2, 0.5)
+        await database.open()
+        await database.insert([a_row()])
+        first = await session()
+        await database.insert([a_row()])
+        assert await session() == first
+        with psycopg.connect(database_url) as blocker:
+            blocker.execute("LOCK TABLE emotion_logs")
+            with pytest.raises(DatabaseError, match="in time"):
+                await database.insert([a_row()])
+        await database.insert([a_row()])
+        second = await session()
+        assert second != first
+        with psycopg.connect(database_url) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s, 10000)", [second])
+        with pytest.raises(DatabaseError, match="AdminShutdown"):
+            await database.insert([a_row()])
+        await database.insert([a_row()])
+        assert await session() not in (first, second)
+        await database.close()
+
+    asyncio.run(check())
+
+
 def test_upkeep_that_must_wait_costs_the_log_nothing(
     database_url: str,
     own_models: FakeModels,
