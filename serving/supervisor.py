@@ -134,9 +134,14 @@ async def _restart(
 def _without_who_is_to_blame(
     server: Server, lives: list[str | None], say: Progress
 ) -> list[str | None]:
-    """Leave out the part that ended the last lives, if one did; the next lives count anew."""
+    """Leave out the part that ended the last lives, if one did; the next lives count anew.
+
+    Lives that no part ended do not speak for it: Triton 2.51 aborts by itself at a start now and
+    then.
+    """
     part = lives[-1]
-    if part is None or lives[-_LIVES_OF_A_PART:] != [part] * _LIVES_OF_A_PART:
+    ended = [one for one in lives if one is not None]
+    if part is None or ended[-_LIVES_OF_A_PART:] != [part] * _LIVES_OF_A_PART:
         return lives
     server.left_out = part
     say(

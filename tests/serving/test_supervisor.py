@@ -202,6 +202,24 @@ def test_the_part_that_ends_it_three_times_in_a_row_is_left_out(tmp_path: Path) 
     assert sum("NOT SERVED ANY MORE" in line and "a part" in line for line in said) == 1
 
 
+@pytest.mark.parametrize(
+    ("lives", "left_out"),
+    [
+        (["a part", None, "a part", "a part"], "a part"),  # None: it aborted by itself meanwhile
+        (["a part", "a part", "a part", None], None),
+        (["a part", "a part", "another", "a part"], None),
+    ],
+)
+def test_a_life_that_no_part_ended_speaks_for_none(
+    tmp_path: Path, lives: list[str | None], left_out: str | None
+) -> None:
+    server = program(tmp_path)
+    said: list[str] = []
+    counted = supervisor._without_who_is_to_blame(server, lives, said.append)
+    assert server.left_out == left_out
+    assert (counted, len(said)) == (([], 1) if left_out else (lives, 0))
+
+
 def test_what_is_left_out_is_tried_again_after_a_longer_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
