@@ -6,12 +6,12 @@ transaction), so that poolers like PgBouncer and Supabase's may stand in between
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from psycopg import (
     AsyncConnection,
-    AsyncCursor,
     DataError,
     Error,
     IntegrityError,
@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from api.migrations import migrate, pending
+from api.row_connection import ADD, RowConnection
 from api.rows import Row
 
 logger = logging.getLogger("neurosense.api")
@@ -32,11 +33,7 @@ CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 10_000,  # ms; else a database that vanished holds connections for minutes
     "application_name": "neurosense-api",
 }
-_ADD = "SELECT neurosense_add(%s)"
-"""A function, so that the database keeps its plan: what is not prepared is planned each time.
-
-A proxy that tells reads from writes by their text must be told that this one writes.
-"""
+_ADD = ADD.format("%s").encode()
 
 LARGEST_GROUP = 500
 """How many rows go into one statement."""
@@ -66,8 +63,9 @@ class Database:
     """Connections to one database; one of them is there for rows that are waited for."""
 
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
+        self._url = url
         self.timeout_s = timeout_s
-        self._for_rows = _ForRows(url)
+        self._for_rows: RowConnection | None = None
         self._pool = _pool(url, max(1, connections - 1), timeout_s)
 
     async def open(self) -> None:
@@ -76,7 +74,8 @@ class Database:
 
     async def close(self) -> None:
         """Close them."""
-        await self._for_rows.close()
+        if self._for_rows is not None:
+            self._for_rows.close()
         await self._pool.close(timeout=2)
 
     async def migrate(self, timeout_s: float) -> list[str]:
@@ -88,8 +87,16 @@ class Database:
         """Commit rows, all or none; those that are there already stay as they are.
 
         One attempt: whoever has a spool need not wait for a database that is coming back.
+
+        Raises:
+            DatabaseError: it failed, or gave no answer in time; they may be there all the same.
         """
-        await self._in_time(self._for_rows.insert(rows), self.timeout_s)
+        with _told():
+            async with asyncio.timeout(self.timeout_s):
+                if self._for_rows is None or self._for_rows.closed:
+                    connection = await AsyncConnection.connect(self._url, **CONNECTION)
+                    self._for_rows = RowConnection(connection)
+                await self._for_rows.add(rows)
 
     async def insert_spooled(self, rows: Sequence[Row]) -> None:
         """The same for rows that nobody waits for."""
@@ -121,31 +128,20 @@ class Database:
         Raises:
             DatabaseError: it failed, or gave no answer in time; it may be done all the same.
         """
-        doing = self._on_connection(action, attempts)
-        return await self._in_time(doing, timeout_s or self.timeout_s)
-
-    async def _in_time(self, doing: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
-        """Return what is done; cancelling a statement takes long where the database hangs.
-
-        Nobody waits for that.
-        """
-        task = asyncio.create_task(doing)
+        task = asyncio.create_task(self._on_connection(action, attempts))
         try:
-            done, _ = await asyncio.wait({task}, timeout=timeout_s)
+            done, _ = await asyncio.wait({task}, timeout=timeout_s or self.timeout_s)
         finally:
             if not task.done():
+                # To cancel a statement takes long where the database hangs. Nobody waits for it.
                 task.add_done_callback(_forget)
                 task.cancel()
-        if not done:
-            raise DatabaseError("no answer in time")
-        if task.cancelled():  # not by us
-            raise DatabaseError("cancelled")
-        try:
+        with _told():
+            if not done:
+                raise TimeoutError
+            if task.cancelled():  # not by us
+                raise DatabaseError("cancelled")
             return task.result()
-        except (DataError, IntegrityError) as error:
-            raise BadRowsError(_kind(error)) from None
-        except Error as error:
-            raise DatabaseError(_kind(error)) from None
 
     async def _on_connection(
         self, action: Callable[[AsyncConnection], Awaitable[_T]], attempts: int
@@ -156,42 +152,8 @@ class Database:
         except OperationalError:
             if attempts == 1:
                 raise
-            # It was restarted: all old connections are dead.
-            await self._for_rows.close()
-            await self._pool.check()
+            await self._pool.check()  # it was restarted: all old connections are dead
             return await self._on_connection(action, attempts - 1)
-
-
-class _ForRows:
-    """The connection for rows: made when one comes, and given up when anything goes wrong.
-
-    Always the same one: a pool takes its own in turn, and each has to find its plans and tables in
-    the processor's caches, from where the models have driven them. To borrow one from a pool also
-    takes a quarter of the processor time that a row takes of the API.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._idle: AsyncCursor | None = None
-
-    async def insert(self, rows: Sequence[Row]) -> None:
-        """Commit rows; psycopg's errors."""
-        # Out of reach meanwhile: if this is cancelled, whoever comes next needs another one.
-        cursor, self._idle = self._idle, None
-        if cursor is None:
-            cursor = (await AsyncConnection.connect(self._url, **CONNECTION)).cursor()
-        try:
-            await cursor.execute(_ADD, [Jsonb(rows)])
-        except BaseException:
-            await cursor.connection.close()
-            raise
-        self._idle = cursor
-
-    async def close(self) -> None:
-        """Close it, if it is there; the next row has a new one."""
-        cursor, self._idle = self._idle, None
-        if cursor is not None:
-            await cursor.connection.close()
 
 
 def _pool(url: str, connections: int, timeout_s: float) -> AsyncConnectionPool:
@@ -204,6 +166,19 @@ def _pool(url: str, connections: int, timeout_s: float) -> AsyncConnectionPool:
         reconnect_timeout=5,  # then the next action tries anew, instead of ever rarer tries
         open=False,
     )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell of an error by its kind."""
+    try:
+        yield
+    except TimeoutError:
+        raise DatabaseError("no answer in time") from None
+    except (DataError, IntegrityError) as error:
+        raise BadRowsError(_kind(error)) from None
+    except Error as error:
+        raise DatabaseError(_kind(error)) from None
 
 
 def _kind(error: Error) -> str:

@@ -16,7 +16,8 @@ import pytest
 
 from api import health
 from api.app import create_app
-from api.database import _LOCK_MS, Database, DatabaseError
+from api.database import _LOCK_MS, LARGEST_GROUP, BadRowsError, Database, DatabaseError
+from api.rows import Row
 from api.settings import Settings
 from api.spool import Spool
 from tests.api.fakes import GOOD_AUDIO, FakeModels
@@ -238,37 +239,97 @@ def test_waiting_rows_are_written_together(database_url: str, own_models: FakeMo
 
 def test_rows_hold_one_connection_and_never_one_that_failed(database_url: str) -> None:
     asyncio.run(run(database_url))
+    taken: set[str] = set()
 
     async def session() -> int:
         """Return the process of the one session that takes rows, once others are gone."""
-        query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT neurosense_add%'"
+        query = """SELECT pid FROM pg_stat_activity
+                   WHERE query LIKE 'SELECT neurosense_add%' AND datname = current_database()"""
         async with asyncio.timeout(20):
             async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as asks:
                 while len(found := await (await asks.execute(query)).fetchall()) != 1:
                     await asyncio.sleep(0.05)
         return int(found[0][0])
 
+    def end(session: int) -> None:
+        with psycopg.connect(database_url) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s, 10000)", [session])
+
     async def check() -> None:
         database = Database(database_url, 2, 0.5)
         await database.open()
-        await database.insert([a_row()])
+
+        async def takes(*rows: Row) -> None:
+            await database.insert(rows)
+            taken.update(row["id"] for row in rows)
+
+        await takes(a_row())
         first = await session()
-        await database.insert([a_row()])
+        await takes(a_row())
         assert await session() == first
         with psycopg.connect(database_url) as blocker:
             blocker.execute("LOCK TABLE emotion_logs")
             with pytest.raises(DatabaseError, match="in time"):
                 await database.insert([a_row()])
-        await database.insert([a_row()])
+        await takes(a_row())
         second = await session()
         assert second != first
-        with psycopg.connect(database_url) as owner:
-            owner.execute("SELECT pg_terminate_backend(%s, 10000)", [second])
-        with pytest.raises(DatabaseError, match="AdminShutdown"):
-            await database.insert([a_row()])
-        await database.insert([a_row()])
-        assert await session() not in (first, second)
+        with psycopg.connect(database_url) as blocker:
+            blocker.execute("LOCK TABLE emotion_logs")
+            waiting = asyncio.create_task(database.insert([a_row()]))
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(end, second)
+            with pytest.raises(DatabaseError, match="AdminShutdown"):
+                await waiting
+        await takes(a_row())
+        third = await session()
+        assert third not in (first, second)
+        end(third)
+        await asyncio.sleep(0.1)
+        await takes(a_row())  # nothing was under way, so that nothing fails
+        assert await session() not in (first, second, third)
+        with pytest.raises(BadRowsError, match="NotNullViolation"):
+            await database.insert([a_row(modality=None)])
+        # More than a socket takes at once.
+        database.timeout_s = 10
+        await takes(*(a_row(input_text="long " * 1000) for _ in range(LARGEST_GROUP)))
         await database.close()
+
+    asyncio.run(check())
+    assert taken <= {str(row["id"]) for row in read_rows(database_url)}
+
+
+def test_a_row_is_there_only_when_the_database_has_committed_it() -> None:
+    """It says that a statement is through before it commits it: then the connection is lost."""
+
+    def message(kind: bytes, body: bytes = b"") -> bytes:
+        return kind + (4 + len(body)).to_bytes(4) + body
+
+    ready = message(b"Z", b"I")
+    columns = message(b"T", b"\0\1" + b"neurosense_add\0" + bytes(18))
+    through = message(b"1") + message(b"2") + columns + message(b"C", b"SELECT 0\0")
+
+    def one_session(door: socket.socket, answer: bytes) -> None:
+        session, _ = door.accept()
+        with session:
+            session.recv(10_000)
+            session.sendall(message(b"R", bytes(4)) + ready)
+            session.recv(10_000)
+            session.sendall(answer)
+            time.sleep(0.2)
+
+    async def check() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(1) as threads:
+            url = f"postgresql://u@127.0.0.1:{door.getsockname()[1]}/d"
+            database = Database(f"{url}?sslmode=disable&gssencmode=disable", 1, 5)
+            done = threads.submit(one_session, door, through)
+            with pytest.raises(DatabaseError, match="OperationalError"):
+                await database.insert([a_row()])
+            done.result()
+            done = threads.submit(one_session, door, through + ready)
+            await database.insert([a_row()])
+            done.result()
+            await database.close()
 
     asyncio.run(check())
 
