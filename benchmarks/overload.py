@@ -178,7 +178,7 @@ def _log_lines(cost: LogCost) -> list[tuple[str, str, str]]:
 @_app.command()
 def overload(
     seconds: Annotated[float, typer.Option(help="how long to overload it")] = 600.0,
-    rounds: Annotated[int, typer.Option(help="rounds with and without the log")] = 40,
+    rounds: Annotated[int, typer.Option(help="rounds with and without the log")] = 80,
     output: Annotated[
         Path, typer.Option(help="holds a folder for each day", show_default="benchmarks/results")
     ] = _RESULTS,

@@ -71,8 +71,8 @@ class AudioGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
         packing = self.shared.packing
         share = packing.membership() / packing.counts.unsqueeze(1)  # [B, N]
         if not self.model.config.use_weighted_layer_sum:
-            return torch.matmul(share, layers[-1][0])
-        means = torch.stack([torch.matmul(share, layer[0]) for layer in layers], dim=1)
+            return torch.matmul(share, layers[-1].flatten(0, 1))
+        means = torch.stack([torch.matmul(share, layer.flatten(0, 1)) for layer in layers], dim=1)
         weights = torch.softmax(self.model.layer_weights, dim=-1)
         return (means * weights.unsqueeze(-1)).sum(dim=1)
 

@@ -70,6 +70,7 @@ class _LastLayer(torch.nn.Module):  # type: ignore[misc]
         old = layer.attention.self
         self.query = old.query
         self.memory = joined(old.key, old.value)
+        self.width = old.key.out_features
         self.heads = old.num_attention_heads
         self.shared = shared
         self.layer = layer
@@ -79,7 +80,7 @@ class _LastLayer(torch.nn.Module):  # type: ignore[misc]
         """Attend from the first tokens to all, then feed forward."""
         packing = self.shared.packing
         first = hidden[packing.start]
-        key, value = packing.unpack(self.memory(hidden)).chunk(2, dim=-1)
+        key, value = packing.unpack(self.memory(hidden)).split(self.width, dim=-1)
         query = self.query(first).unsqueeze(1)
         attended = attend(query, key, value, packing.counts, self.heads).squeeze(1)
         return _feed_forward(self.layer, attended, first)

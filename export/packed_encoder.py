@@ -69,7 +69,7 @@ class _Attention(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, hidden: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None, None]:
         """Return the attended states [1, N, H]; no weights, no past."""
-        return self.out_proj(self.attend(hidden[0])).unsqueeze(0), None, None
+        return self.out_proj(self.attend(hidden.flatten(0, 1))).unsqueeze(0), None, None
 
 
 class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
@@ -92,8 +92,9 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
         packing = self.shared.packing
         if position_bias is None:
             position_bias = self._position_bias(packing.counts.max())
-        gate = packing.unpack(self._gate(hidden[0])).transpose(1, 2)  # [B, heads, L]
-        attended = self.attend(hidden[0], gate.unsqueeze(3) * position_bias)
+        frames = hidden.flatten(0, 1)
+        gate = packing.unpack(self._gate(frames)).transpose(1, 2)  # [B, heads, L]
+        attended = self.attend(frames, gate.unsqueeze(3) * position_bias)
         return self.inner.out_proj(attended).unsqueeze(0), None, position_bias
 
     def _bias_by_distance(self) -> torch.Tensor:

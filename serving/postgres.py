@@ -88,6 +88,8 @@ class Postgres(Server):
             "listen_addresses": "",
             "unix_socket_directories": str(self._socket_dir),
             "dynamic_shared_memory_type": "mmap",  # leaves nothing in /dev/shm when killed
+            # Enough for the pages that new rows go to; of 128 MB the log would fill all in hours.
+            "shared_buffers": "32MB",
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         return [*as_server_user(), str(binary("postgres")), "-D", str(self._data_dir), *options]
