@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,12 +17,18 @@ Protocol = Literal["grpc", "http"]
 _WARMING = 2
 """Requests before the measurement, besides those that may be in flight at once."""
 _LONGEST_WINDOW_S = 20.0
+_LIMIT_S = 120.0
+"""How long a run may take beyond ten of its windows; the warm-up has none."""
 _EMPTY = "No valid requests recorded"
 _PASS = re.compile(r"Pass \[\d+\] throughput: ([\d.]+)")
 _REQUESTS = re.compile(r"Client: \n\s+Request count: (\d+)")
 
 
 class _WindowTooShortError(AnalyzerError):
+    pass
+
+
+class _EndlessError(AnalyzerError):
     pass
 
 
@@ -69,7 +76,9 @@ class PerfAnalyzer:
         """
         common = self._common(load, input_data)
         if load.rate_per_s is None:
-            self._run([*common, "--request-count", str(load.concurrency + _WARMING)])
+            # Seen once: all were answered, and it went on to wait for ever. They are warm then.
+            with suppress(_EndlessError):
+                self._run([*common, "--request-count", str(load.concurrency + _WARMING)], _LIMIT_S)
         window_s = load.window_s
         while True:
             try:
@@ -85,7 +94,8 @@ class PerfAnalyzer:
             # A wide tolerance makes it three windows always; how much they differ is reported.
             windows = ["--measurement-interval", str(int(window_s * 1000))]
             windows += ["--stability-percentage", "100000", "-v", "--verbose-csv"]
-            output = self._run([*common, *windows, "-f", str(report)])
+            limit_s = 10 * window_s + _LIMIT_S
+            output = self._run([*common, *windows, "-f", str(report)], limit_s)
             if not report.exists():
                 raise AnalyzerError(f"perf_analyzer measured nothing:\n{output[-2000:]}")
             return _latency(report, output)
@@ -98,21 +108,22 @@ class PerfAnalyzer:
             *("--input-data", str(input_data)),
         ]
 
-    def _run(self, options: list[str]) -> str:
-        process = subprocess.Popen(
+    def _run(self, options: list[str], limit_s: float) -> str:
+        with subprocess.Popen(
             [analyzer_program(), *options],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,  # Ctrl-C is ours to handle
-        )
-        try:
-            output, _ = process.communicate()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=limit_s)
+            except subprocess.TimeoutExpired:
+                raise _EndlessError(f"perf_analyzer did not end within {limit_s:.0f} s") from None
+            finally:
+                if process.poll() is None:
+                    process.kill()
         if _EMPTY in output:
             raise _WindowTooShortError(f"in a window nothing was answered:\n{output[-2000:]}")
         if process.returncode:
