@@ -10,13 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from psycopg import (
-    AsyncConnection,
-    DataError,
-    Error,
-    IntegrityError,
-    OperationalError,
-)
+from psycopg import AsyncConnection, DataError, Error, IntegrityError, OperationalError
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 

@@ -2,6 +2,9 @@
 
 Every answer waits for it, and psycopg's way around a statement (a task, a cursor, a reader that
 comes and goes with each wait) is half of what a row costs the API.
+
+Always the same one: a pool takes its own in turn, and each backend has to find its plans and tables
+in the processor's caches, from where the models have driven them.
 """
 
 import asyncio
