@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
-from export.int8 import quantize
+from export.int8 import ATTEMPTS, Kept, quantize
 from export.manifest import Manifest, Precision
 from export.prepared import Prepared
 
@@ -65,14 +65,11 @@ def build(
 
 
 def _to_int8(prepared: Prepared, file: Path, progress: Progress, gated: bool) -> Gate:
-    """Replace the float32 graph in `file` by an int8 one that passes the gate.
-
-    An audio model's convolutions cost the most accuracy: if it fails, again without them.
-    """
+    """Replace the float32 graph in `file` by the fastest int8 one that passes the gate."""
     candidate, inputs = file.with_name(f".{file.name}"), prepared.real_inputs
     try:
-        for convolutions in (True, False) if prepared.checkpoint.branch == "audio" else (True,):
-            write_int8(prepared, candidate, convolutions)
+        for kept in ATTEMPTS[prepared.checkpoint.branch]:
+            write_int8(prepared, candidate, kept)
             progress(f"comparing int8 with fp32 on {len(inputs.judged)} real inputs")
             gate = judge(file, candidate, inputs.judged, inputs.data)
             progress(gate.summary)
@@ -84,12 +81,12 @@ def _to_int8(prepared: Prepared, file: Path, progress: Progress, gated: bool) ->
         candidate.unlink(missing_ok=True)
 
 
-def write_int8(prepared: Prepared, file: Path, convolutions: bool = True) -> None:
+def write_int8(prepared: Prepared, file: Path, kept: Kept) -> None:
     """Write the int8 graph, with scales from real inputs and the parity gate's."""
     graph = prepared.make_graph()
     # Tones, noise, silence and random tokens as well: real users send more than is shipped.
     rows = [*prepared.real_inputs.calibration, *(row.values for row in prepared.rows)]
-    quantize(graph, lambda module: _run(module, rows), convolutions)
+    quantize(graph, lambda module: _run(module, rows), kept)
     onnx_file.write(graph, prepared.input_names, file, in_pieces=True)
 
 

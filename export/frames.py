@@ -174,10 +174,10 @@ class _GroupNormed(torch.nn.Module):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the windows less their clip's mean, and the covariances [B, K, K]."""
         count = frames.unsqueeze(1).unsqueeze(1)  # [B, 1, 1]
-        padding = (torch.arange(windows.shape[1]) >= frames.unsqueeze(1)).unsqueeze(2)
-        mean = windows.double().masked_fill(padding, 0.0).sum(dim=1, keepdim=True) / count
-        centred = (windows.double() - mean).masked_fill(padding, 0.0)
-        covariance = torch.matmul(centred.transpose(1, 2), centred) / count
+        own = (torch.arange(windows.shape[1]) < frames.unsqueeze(1)).double().unsqueeze(1)
+        mean = torch.matmul(own, windows.double()) / count  # [B, 1, K]
+        centred = windows.double() - mean
+        covariance = torch.matmul(centred.transpose(1, 2) * own, centred) / count
         return windows - mean.float(), covariance
 
 

@@ -1,12 +1,14 @@
 """Static int8: matrix products of unsigned 8-bit inputs with signed 7-bit weights.
 
 All scales are constants or a row's own, so a neighbour in a batch cannot move an answer as it
-would with scales taken from the batch. Three known remedies keep the answers:
+would with scales taken from the batch. Four known remedies keep the answers:
 
 - Channels that range widely are divided, and their weights multiplied, before rounding:
   SmoothQuant, https://arxiv.org/abs/2211.10438
 - The few channels that weigh most are left out and multiplied in float32: LLM.int8(),
-  https://arxiv.org/abs/2208.07339
+  https://arxiv.org/abs/2208.07339. Of activations only, where that is enough (`Kept`).
+- What a product is off by on average, because its weights are rounded, its bias takes back:
+  Nagel et al. 2019, https://arxiv.org/abs/1906.04721
 - Rows of a convolution's windows, silent or loud, are first brought to a mean square of 1.
 
 Weights have 7 bits, because AVX2's product of bytes adds two of them into 16 bits and
@@ -16,35 +18,56 @@ saturates (https://onnxruntime.ai/docs/performance/model-optimizations/quantizat
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from export.frames import Windowed
 from export.int8_operators import LEVELS, Normalize, Product, Quantize
+from export.manifest import Branch
 
 _WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
-_LEAST_SHARE = 0.03  # of the work; a convolution below would cost accuracy and save nothing
 _SMOOTHING = 0.65  # measured on the text starter: 0.5 to 0.9 were tried
 _WIDE_CHANNELS = 16
 _CLIPPED = 1e-4  # share of normalized values that may be cut off
 _SORTED = 200_000  # values that this share is taken of
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What stays in float32: the more, the closer the answers and the slower.
+
+    `wide`: the widest channels of every layer's input, not of activations (K > N) alone.
+    """
+
+    wide: bool = False
+    convolutions: bool = False
+
+
+ATTEMPTS: dict[Branch, tuple[Kept, ...]] = {
+    "text": (Kept(), Kept(wide=True)),
+    "audio": (Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)),
+}
+"""Fastest first: the first that passes the gate is published."""
+
+
 class Seen:
-    """The least and greatest input of each channel, and the work of a layer."""
+    """The least, greatest and mean input of each channel of a layer."""
 
     def __init__(self, normalized: bool) -> None:
         self.normalized = normalized
         self.low: Any = 0.0
         self.high: Any = 0.0
-        self.work = 0
+        self.total: Any = 0.0
+        self.rows = 0
 
-    def see(self, layer: Any, values: torch.Tensor) -> None:
-        """Widen the ranges [K] to hold `values` [..., K]."""
+    def see(self, values: torch.Tensor) -> None:
+        """Widen the ranges [K] to hold `values` [..., K], and count them in the mean."""
         rows = values.flatten(0, -2)
-        self.work += rows.shape[0] * layer.weight.numel()
+        self.total += rows.double().sum(dim=0)
+        self.rows += rows.shape[0]
         if self.normalized:
             rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
             some = rows.flatten()[:: max(1, rows.numel() // _SORTED)].sort().values
@@ -54,50 +77,53 @@ class Seen:
         self.high = torch.maximum(rows.amax(dim=0), torch.as_tensor(self.high))
 
 
-def quantize(graph: Any, run: Callable[[Any], None], convolutions: bool = True) -> None:
+def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
     """Replace the graph's large linear layers by int8 ones, in place.
 
     Args:
         graph: the module that will be exported.
         run: calls the graph on the inputs to calibrate with.
-        convolutions: whether those of an audio model are replaced as well.
+        kept: what is not.
     """
     with _watched(graph) as seen:
         run(graph)
-    total = sum(layer.work for layer in seen.values())
     for parent, name, layer in list(_products(graph)):
         if not seen[layer].normalized:
-            setattr(parent, name, Int8Linear(layer, seen[layer]))
-        elif convolutions and seen[layer].work >= _LEAST_SHARE * total:
+            wide = kept.wide or layer.in_features > layer.out_features
+            channels = _WIDE_CHANNELS if wide else 0
+            setattr(parent, name, Int8Linear(layer, seen[layer], channels))
+        elif not kept.convolutions:
             setattr(parent, name, Int8Windows(layer, seen[layer]))
 
 
 class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Stands in for a linear layer, [..., K] to [..., N]."""
+    """Stands in for a linear layer, [..., K] to [..., N], with `wide` channels in float32."""
 
-    def __init__(self, layer: Any, seen: Seen) -> None:
+    def __init__(self, layer: Any, seen: Seen, wide: int = _WIDE_CHANNELS) -> None:
         super().__init__()
         weight = layer.weight.detach().t()  # [K, N]
         reach = torch.maximum(seen.high, -seen.low).clamp(min=1e-5)
         weigh = weight.abs().amax(dim=1).clamp(min=1e-5)
-        wide = (reach * weigh).topk(min(_WIDE_CHANNELS, len(reach))).indices.sort().values
+        widest = (reach * weigh).topk(min(wide, len(reach))).indices.sort().values
         factor = reach**_SMOOTHING / weigh ** (1 - _SMOOTHING)
         kept = torch.ones_like(reach)
-        kept[wide] = 0.0
-        self.register_buffer("wide", wide)
-        self.register_buffer("wide_weight", weight[wide].contiguous())
+        kept[widest] = 0.0
+        self.register_buffer("wide", widest)
+        self.register_buffer("wide_weight", weight[widest].contiguous())
         self.register_buffer("gain", kept / factor)  # of each channel; none of the wide ones
         scaled = weight * (factor * kept).unsqueeze(1)
         low, high = (
             float(end) for end in ((seen.low * self.gain).min(), (seen.high * self.gain).max())
         )
         self.product = _Rounded(scaled, layer.bias.detach(), low, high)
+        self.product.correct(scaled, (seen.total / seen.rows).float() * self.gain)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the integer product of the most channels, plus the wide ones' product."""
-        wide = torch.matmul(inputs[..., self.wide], self.wide_weight)
         product: torch.Tensor = self.product(inputs * self.gain)
-        return product + wide
+        if not len(self.wide):
+            return product
+        return product + torch.matmul(inputs[..., self.wide], self.wide_weight)
 
 
 class Int8Windows(torch.nn.Module):  # type: ignore[misc]
@@ -121,6 +147,8 @@ class Int8Windows(torch.nn.Module):  # type: ignore[misc]
 class _Rounded(torch.nn.Module):  # type: ignore[misc]
     """An integer product with constant scales, [..., K] to [..., N]."""
 
+    bias: torch.Tensor
+
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, low: float, high: float) -> None:
         super().__init__()
         low, high = min(low, 0.0), max(high, 0.0)  # 0 must be one of the levels
@@ -131,7 +159,11 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
         self.register_buffer("zero", torch.tensor(round(-low / scale), dtype=torch.uint8))
         self.register_buffer("weight", rounded.contiguous())
         self.register_buffer("weight_scale", weight_scale)
-        self.register_buffer("bias", bias)
+        self.register_buffer("bias", bias.clone())
+
+    def correct(self, weight: torch.Tensor, mean: torch.Tensor) -> None:
+        """Have the bias take back what the rounded weights add to inputs of this mean [K]."""
+        self.bias += torch.matmul(mean, weight - self.weight * self.weight_scale)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Round the inputs to integers and multiply those."""
@@ -156,7 +188,7 @@ def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
     """Record the ranges of each layer's inputs while the graph runs."""
     seen = {layer: Seen(isinstance(parent, Windowed)) for parent, _, layer in _products(graph)}
     hooks = [
-        layer.register_forward_pre_hook(lambda module, args: seen[module].see(module, args[0]))
+        layer.register_forward_pre_hook(lambda module, args: seen[module].see(args[0]))
         for layer in seen
     ]
     try:

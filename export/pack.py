@@ -23,6 +23,7 @@ from export.errors import ExportError
 from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
+from export.int8 import ATTEMPTS
 from export.manifest import Branch
 from export.prepared import Prepared, RealInputs, prepare
 from export.run import DEFAULT_TOLERANCE
@@ -71,9 +72,13 @@ def pack(
 def _others(prepared: Prepared, work: Path, progress: Progress) -> dict[str, Gate]:
     """Write the graphs of lower precision, and return the gate of each, passed or not."""
     inputs = prepared.real_inputs
-    write_int8(prepared, work / "model.onnx")
-    _share(work / "model.onnx", work / GRAPHS["int8"])
-    gates = {"int8": judge(work / GRAPH, work / GRAPHS["int8"], inputs.judged, inputs.data)}
+    gates = {}
+    for kept in ATTEMPTS[prepared.checkpoint.branch]:
+        write_int8(prepared, work / "model.onnx", kept)
+        _share(work / "model.onnx", work / GRAPHS["int8"])
+        gates["int8"] = judge(work / GRAPH, work / GRAPHS["int8"], inputs.judged, inputs.data)
+        if gates["int8"].passed:
+            break
     shutil.copyfile(work / GRAPH, work / GRAPHS["fp16"])
     gates["fp16"] = to_fp16(work / GRAPHS["fp16"], inputs, lambda _: None, gated=False)
     for precision, gate in gates.items():

@@ -29,11 +29,11 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
 
     def __init__(self, embed: Any, shared: Shared) -> None:
         super().__init__()
-        self.embed = embed
+        self.batch_norm = getattr(embed, "batch_norm", None) or torch.nn.Identity()
+        self.activation = embed.activation
         self.shared = shared
         self.gap = embed.conv.kernel_size[0] // 2
-        embed.conv.padding = (0,)
-        self.bias, embed.conv.bias = embed.conv.bias, None
+        self.conv = embed.conv
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [1, N, H] of [1, N, H]."""
@@ -43,15 +43,16 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         frame = torch.arange(hidden.shape[1])
         clip = (frame.unsqueeze(1) >= packing.start).sum(dim=1) - 1
         place = frame + before[clip]  # the frame's window begins here and ends a kernel later
-        frames = hidden.transpose(1, 2)  # [1, H, N]
-        if getattr(self.embed, "batch_norm", None) is not None:
-            frames = self.embed.batch_norm(frames)
         length = rounded_up(slots.counts.sum() + self.gap)
-        stream = torch.zeros(1, hidden.shape[2], length)
-        stream = stream.index_copy(2, place + self.gap, frames)
-        convolved = self.embed.conv(stream)[:, :, place].transpose(1, 2)
-        activated: torch.Tensor = self.embed.activation(convolved + self.bias)
-        return activated
+        stream = torch.zeros(length, hidden.shape[2])
+        stream[place + self.gap] = self.batch_norm(hidden.flatten(0, 1))
+        # Of two dimensions, because ONNX Runtime's blocked convolution on CPUs is for those alone.
+        channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, H, T, 1]
+        weight = self.conv.weight.unsqueeze(-1)  # [H, H/G, K, 1]
+        convolved = torch.nn.functional.conv2d(channels, weight, groups=self.conv.groups)
+        frames = convolved.flatten(2).flatten(0, 1).t()[place]
+        activated: torch.Tensor = self.activation(frames + self.conv.bias)
+        return activated.unsqueeze(0)
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:

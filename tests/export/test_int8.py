@@ -17,7 +17,7 @@ from export.build import write_int8
 from export.checkpoint import read
 from export.errors import ExportError
 from export.gate import Gate, judge
-from export.int8 import Int8Linear, Seen, quantize
+from export.int8 import Int8Linear, Kept, Seen, quantize
 from export.manifest import Branch
 from export.parity import run
 from export.prepared import Prepared, prepare
@@ -73,7 +73,7 @@ def test_neighbours_change_nothing() -> None:
 @pytest.mark.slow  # not served so
 def test_neighbours_change_little_where_small_steps_count(tmp_path: Path) -> None:
     """The audio starter, not served in int8: rounding up for down is seen in its answers."""
-    write_int8(starter("audio"), tmp_path / "graph.onnx")
+    write_int8(starter("audio"), tmp_path / "graph.onnx", Kept(wide=True))
     session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
     assert_neighbours_change_at_most(1e-2, session, clips()[1][:12])
 
@@ -98,8 +98,8 @@ def test_export_remembers_the_gate(bert: Path, tmp_path: Path) -> None:
     assert open_graph(tmp_path, published).get_outputs()[0].name == "probabilities"
 
 
-def negated(graph: object, run_it: object, convolutions: bool = True) -> None:
-    quantize(graph, run_it, convolutions)  # type: ignore[arg-type]
+def negated(graph: object, run_it: object, kept: Kept) -> None:
+    quantize(graph, run_it, kept)  # type: ignore[arg-type]
     for module in graph.modules():  # type: ignore[attr-defined]
         if isinstance(module, Int8Linear):
             module.product.weight.neg_()
@@ -116,23 +116,54 @@ def test_what_changes_the_answers_is_not_published(
     assert (fallen_back.precision, fallen_back.gate) == ("fp32", None)
 
 
-@pytest.mark.slow  # a second export in int8
-def test_convolutions_keep_fp32_where_they_cost_too_much(
+def test_more_stays_in_float32_where_less_costs_too_much(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert attempts_until("text", bert, tmp_path, 2, monkeypatch) == [Kept(), Kept(wide=True)]
+
+
+@pytest.mark.slow  # three exports in int8
+def test_convolutions_stay_where_nothing_else_helps(
     wav2vec2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried = attempts_until("audio", wav2vec2, tmp_path, 3, monkeypatch)
+    assert tried == [Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)]
+
+
+def attempts_until(
+    branch: Branch, checkpoint: Path, repository: Path, passes: int, patch: pytest.MonkeyPatch
+) -> list[Kept]:
+    """Export with a gate that only the attempt of this number passes; return what was tried."""
     tried = []
 
-    def noted(graph: object, run_it: object, convolutions: bool = True) -> None:
-        tried.append(convolutions)
-        quantize(graph, run_it, convolutions)  # type: ignore[arg-type]
+    def noted(graph: object, run_it: object, kept: Kept) -> None:
+        tried.append(kept)
+        quantize(graph, run_it, kept)  # type: ignore[arg-type]
 
-    verdicts = iter([Gate("speech", 100, 0.95, 0.02), Gate("speech", 100, 0.99, 0.01)])
-    monkeypatch.setattr(build, "quantize", noted)
-    monkeypatch.setattr(build, "judge", lambda *_: next(verdicts))
-    published = export("audio", wav2vec2, tmp_path, precision="int8")
-    assert tried == [True, False]
+    def verdict(*_: object) -> Gate:
+        return Gate("ours", 100, *((0.99, 0.01) if len(tried) == passes else (0.95, 0.02)))
+
+    patch.setattr(build, "quantize", noted)
+    patch.setattr(build, "judge", verdict)
+    published = export(branch, checkpoint, repository, precision="int8")
     assert published.gate is not None
     assert published.gate["label_agreement"] == 0.99
+    return tried
+
+
+def test_rounded_weights_move_no_mean() -> None:
+    torch.manual_seed(0)
+    inputs = 3 + 0.1 * torch.randn(500, 64)
+    layer = torch.nn.Linear(64, 64)
+    seen = Seen(normalized=False)
+    seen.see(inputs[:250])
+    seen.see(inputs[250:])
+    rounded = Int8Linear(layer, seen, wide=0)
+    with torch.no_grad():
+        off = (rounded(inputs) - layer(inputs)).mean(dim=0).abs().mean()
+        rounded.product.bias.copy_(layer.bias)
+        without = (rounded(inputs) - layer(inputs)).mean(dim=0).abs().mean()
+    assert off < without / 3
 
 
 def test_a_channel_that_ranges_widely_costs_the_others_nothing() -> None:
@@ -141,7 +172,7 @@ def test_a_channel_that_ranges_widely_costs_the_others_nothing() -> None:
     inputs[:, 5] *= 1000
     layer = torch.nn.Linear(64, 64)
     seen = Seen(normalized=False)
-    seen.see(layer, inputs)
+    seen.see(inputs)
     rounded = Int8Linear(layer, seen)
     with torch.no_grad():
         off = (rounded(inputs) - layer(inputs)).abs().max()
