@@ -6,7 +6,7 @@ would with scales taken from the batch. Four known remedies keep the answers:
 - Channels that range widely are divided, and their weights multiplied, before rounding:
   SmoothQuant, https://arxiv.org/abs/2211.10438
 - The few channels that weigh most are left out and multiplied in float32: LLM.int8(),
-  https://arxiv.org/abs/2208.07339. Of activations only, where that is enough (`Kept`).
+  https://arxiv.org/abs/2208.07339. In attention's layers only where it must be (`Kept`).
 - What a product is off by on average, because its weights are rounded, its bias takes back:
   Nagel et al. 2019, https://arxiv.org/abs/1906.04721
 - Rows of a convolution's windows, silent or loud, are first brought to a mean square of 1.
@@ -39,16 +39,16 @@ _SORTED = 200_000  # values that this share is taken of
 class Kept:
     """What stays in float32: the more, the closer the answers and the slower.
 
-    `wide`: the widest channels of every layer's input, not of activations (K > N) alone.
+    `attention`: the widest channels before its layers too, as before all others.
     """
 
-    wide: bool = False
+    attention: bool = False
     convolutions: bool = False
 
 
 ATTEMPTS: dict[Branch, tuple[Kept, ...]] = {
-    "text": (Kept(), Kept(wide=True)),
-    "audio": (Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)),
+    "text": (Kept(), Kept(attention=True)),
+    "audio": (Kept(), Kept(attention=True), Kept(attention=True, convolutions=True)),
 }
 """Fastest first: the first that passes the gate is published."""
 
@@ -87,11 +87,10 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
     """
     with _watched(graph) as seen:
         run(graph)
-    for parent, name, layer in list(_products(graph)):
+    for path, parent, name, layer in list(_products(graph)):
         if not seen[layer].normalized:
-            wide = kept.wide or layer.in_features > layer.out_features
-            channels = _WIDE_CHANNELS if wide else 0
-            setattr(parent, name, Int8Linear(layer, seen[layer], channels))
+            wide = _WIDE_CHANNELS if kept.attention or "attention" not in path else 0
+            setattr(parent, name, Int8Linear(layer, seen[layer], wide))
         elif not kept.convolutions:
             setattr(parent, name, Int8Windows(layer, seen[layer]))
 
@@ -174,19 +173,19 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
         return product
 
 
-def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
-    """Yield the linear layers worth replacing, with the module and attribute they are at."""
-    for parent in graph.modules():
+def _products(graph: Any) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield the linear layers worth replacing: path of the module and attribute they are at."""
+    for path, parent in graph.named_modules():
         for name, layer in parent.named_children():
             is_linear = isinstance(layer, torch.nn.Linear)
             if is_linear and min(layer.in_features, layer.out_features) >= _LEAST_FEATURES:
-                yield parent, name, layer
+                yield path, parent, name, layer
 
 
 @contextmanager
 def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
     """Record the ranges of each layer's inputs while the graph runs."""
-    seen = {layer: Seen(isinstance(parent, Windowed)) for parent, _, layer in _products(graph)}
+    seen = {layer: Seen(isinstance(parent, Windowed)) for _, parent, _, layer in _products(graph)}
     hooks = [
         layer.register_forward_pre_hook(lambda module, args: seen[module].see(args[0]))
         for layer in seen

@@ -73,7 +73,7 @@ def test_neighbours_change_nothing() -> None:
 @pytest.mark.slow  # not served so
 def test_neighbours_change_little_where_small_steps_count(tmp_path: Path) -> None:
     """The audio starter, not served in int8: rounding up for down is seen in its answers."""
-    write_int8(starter("audio"), tmp_path / "graph.onnx", Kept(wide=True))
+    write_int8(starter("audio"), tmp_path / "graph.onnx", Kept(attention=True))
     session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
     assert_neighbours_change_at_most(1e-2, session, clips()[1][:12])
 
@@ -119,7 +119,7 @@ def test_what_changes_the_answers_is_not_published(
 def test_more_stays_in_float32_where_less_costs_too_much(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert attempts_until("text", bert, tmp_path, 2, monkeypatch) == [Kept(), Kept(wide=True)]
+    assert attempts_until("text", bert, tmp_path, 2, monkeypatch) == [Kept(), Kept(attention=True)]
 
 
 @pytest.mark.slow  # three exports in int8
@@ -127,7 +127,7 @@ def test_convolutions_stay_where_nothing_else_helps(
     wav2vec2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = attempts_until("audio", wav2vec2, tmp_path, 3, monkeypatch)
-    assert tried == [Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)]
+    assert tried == [Kept(), Kept(attention=True), Kept(attention=True, convolutions=True)]
 
 
 def attempts_until(
