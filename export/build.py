@@ -1,7 +1,7 @@
 """A prepared checkpoint to an ONNX file that passed its gates, and its manifest."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
 from export.int8 import ATTEMPTS, Kept, quantize
-from export.manifest import Manifest, Precision
+from export.manifest import Branch, Manifest, Precision
 from export.prepared import Prepared
 
 
@@ -67,18 +67,37 @@ def build(
 def _to_int8(prepared: Prepared, file: Path, progress: Progress, gated: bool) -> Gate:
     """Replace the float32 graph in `file` by the fastest int8 one that passes the gate."""
     candidate, inputs = file.with_name(f".{file.name}"), prepared.real_inputs
+
+    def attempt(kept: Kept) -> Gate:
+        write_int8(prepared, candidate, kept)
+        progress(f"comparing int8 with fp32 on {len(inputs.judged)} real inputs")
+        gate = judge(file, candidate, inputs.judged, inputs.data)
+        progress(gate.summary)
+        return gate
+
     try:
-        for kept in ATTEMPTS[prepared.checkpoint.branch]:
-            write_int8(prepared, candidate, kept)
-            progress(f"comparing int8 with fp32 on {len(inputs.judged)} real inputs")
-            gate = judge(file, candidate, inputs.judged, inputs.data)
-            progress(gate.summary)
-            if gate.passed or not gated:
-                candidate.replace(file)
-                return gate
-        raise gate.refusal("int8")
+        gate = first_to_pass(prepared.checkpoint.branch, attempt, gated)
+        if gated and not gate.passed:
+            raise gate.refusal("int8")
+        candidate.replace(file)
+        return gate
     finally:
         candidate.unlink(missing_ok=True)
+
+
+def first_to_pass(branch: Branch, attempt: Callable[[Kept], Gate], gated: bool = True) -> Gate:
+    """Attempt int8, fastest first, until a graph passes; return the last one's gate.
+
+    Args:
+        branch: whose graph it is.
+        attempt: writes the graph and judges it.
+        gated: false stops at the first, whatever it does to the answers.
+    """
+    for kept in ATTEMPTS[branch]:
+        gate = attempt(kept)
+        if gate.passed or not gated:
+            break
+    return gate
 
 
 def write_int8(prepared: Prepared, file: Path, kept: Kept) -> None:

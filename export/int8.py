@@ -54,7 +54,7 @@ ATTEMPTS: dict[Branch, tuple[Kept, ...]] = {
 
 
 class Seen:
-    """The least, greatest and mean input of each channel of a layer."""
+    """The least and greatest input of each channel of a layer; their sum unless normalized."""
 
     def __init__(self, normalized: bool) -> None:
         self.normalized = normalized
@@ -64,15 +64,16 @@ class Seen:
         self.rows = 0
 
     def see(self, values: torch.Tensor) -> None:
-        """Widen the ranges [K] to hold `values` [..., K], and count them in the mean."""
+        """Widen the ranges [K] to hold `values` [..., K]."""
         rows = values.flatten(0, -2)
-        self.total += rows.double().sum(dim=0)
-        self.rows += rows.shape[0]
         if self.normalized:
             rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
             some = rows.flatten()[:: max(1, rows.numel() // _SORTED)].sort().values
             cut = int(_CLIPPED * len(some) / 2)
             rows = rows.clamp(some[cut], some[-1 - cut])
+        else:  # only these products' biases are corrected
+            self.total += rows.double().sum(dim=0)
+            self.rows += rows.shape[0]
         self.low = torch.minimum(rows.amin(dim=0), torch.as_tensor(self.low))
         self.high = torch.maximum(rows.amax(dim=0), torch.as_tensor(self.high))
 

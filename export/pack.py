@@ -16,14 +16,14 @@ import onnx
 from ensemble.audio import decode
 from export import manifest as manifests
 from export import onnx_file, parity
-from export.build import describe, write_int8
+from export.build import describe, first_to_pass, write_int8
 from export.calibrated import calibrate_starter
 from export.checkpoint import read
 from export.errors import ExportError
 from export.fp16 import to_fp16
 from export.gate import Gate, judge
 from export.hub_progress import Progress
-from export.int8 import ATTEMPTS
+from export.int8 import Kept
 from export.manifest import Branch
 from export.prepared import Prepared, RealInputs, prepare
 from export.run import DEFAULT_TOLERANCE
@@ -72,13 +72,13 @@ def pack(
 def _others(prepared: Prepared, work: Path, progress: Progress) -> dict[str, Gate]:
     """Write the graphs of lower precision, and return the gate of each, passed or not."""
     inputs = prepared.real_inputs
-    gates = {}
-    for kept in ATTEMPTS[prepared.checkpoint.branch]:
+
+    def attempt(kept: Kept) -> Gate:
         write_int8(prepared, work / "model.onnx", kept)
         _share(work / "model.onnx", work / GRAPHS["int8"])
-        gates["int8"] = judge(work / GRAPH, work / GRAPHS["int8"], inputs.judged, inputs.data)
-        if gates["int8"].passed:
-            break
+        return judge(work / GRAPH, work / GRAPHS["int8"], inputs.judged, inputs.data)
+
+    gates = {"int8": first_to_pass(prepared.checkpoint.branch, attempt)}
     shutil.copyfile(work / GRAPH, work / GRAPHS["fp16"])
     gates["fp16"] = to_fp16(work / GRAPHS["fp16"], inputs, lambda _: None, gated=False)
     for precision, gate in gates.items():
