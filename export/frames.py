@@ -188,10 +188,11 @@ class Windowed(torch.nn.Module):  # type: ignore[misc]
         super().__init__()
         conv = layer.conv
         self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
-        self.product = torch.nn.Linear(self.kernel * conv.in_channels, conv.out_channels)
+        width = self.kernel * conv.in_channels
+        self.product = torch.nn.Linear(width, conv.out_channels, bias=conv.bias is not None)
         self.product.weight = torch.nn.Parameter(conv.weight.transpose(1, 2).flatten(1))
-        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
-        self.product.bias = torch.nn.Parameter(bias)
+        if conv.bias is not None:
+            self.product.bias = conv.bias
         self.norm = getattr(layer, "layer_norm", torch.nn.Identity())
         self.activation = layer.activation
 

@@ -6,9 +6,10 @@ would with scales taken from the batch. Four known remedies keep the answers:
 - Channels that range widely are divided, and their weights multiplied, before rounding:
   SmoothQuant, https://arxiv.org/abs/2211.10438
 - The few channels that weigh most are left out and multiplied in float32: LLM.int8(),
-  https://arxiv.org/abs/2208.07339. In attention's layers only where it must be (`Kept`).
-- What a product is off by on average, because its weights are rounded, its bias takes back:
-  Nagel et al. 2019, https://arxiv.org/abs/1906.04721
+  https://arxiv.org/abs/2208.07339. Only where they must be (`Kept`).
+- Weights are rounded so that the answers to real inputs change least: `export.rounding`. What a
+  product is off by on average then, its bias takes back: Nagel et al. 2019,
+  https://arxiv.org/abs/1906.04721
 - Rows of a convolution's windows, silent or loud, are first brought to a mean square of 1.
 
 Weights have 7 bits, because AVX2's product of bytes adds two of them into 16 bits and
@@ -26,6 +27,7 @@ import torch
 from export.frames import Windowed
 from export.int8_operators import LEVELS, Normalize, Product, Quantize
 from export.manifest import Branch
+from export.rounding import rounded
 
 _WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
@@ -39,43 +41,71 @@ _SORTED = 200_000  # values that this share is taken of
 class Kept:
     """What stays in float32: the more, the closer the answers and the slower.
 
-    `attention`: the widest channels before its layers too, as before all others.
+    The widest channels do before a product that makes fewer features of many, as the second one
+    of a feed-forward network: they weigh most there, and cost least. `wide`: before all others too.
     """
 
-    attention: bool = False
+    wide: bool = False
     convolutions: bool = False
 
 
 ATTEMPTS: dict[Branch, tuple[Kept, ...]] = {
-    "text": (Kept(), Kept(attention=True)),
-    "audio": (Kept(), Kept(attention=True), Kept(attention=True, convolutions=True)),
+    "text": (Kept(), Kept(wide=True)),
+    "audio": (Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)),
 }
 """Fastest first: the first that passes the gate is published."""
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a product's inputs are like: their ends, mean [K] and covariance [K, K]."""
+
+    low: float
+    high: float
+    mean: torch.Tensor
+    covariance: torch.Tensor
+
+
 class Seen:
-    """The least and greatest input of each channel of a layer; their sum unless normalized."""
+    """What a layer's inputs were while the graph ran, `normalized` first or as they came."""
 
     def __init__(self, normalized: bool) -> None:
         self.normalized = normalized
         self.low: Any = 0.0
         self.high: Any = 0.0
+        self.origin: Any = None  # near the mean, so that sums of squares keep their digits
         self.total: Any = 0.0
+        self.squares: Any = 0.0
         self.rows = 0
 
     def see(self, values: torch.Tensor) -> None:
-        """Widen the ranges [K] to hold `values` [..., K]."""
+        """Widen the ranges [K] to hold `values` [..., K], and add to their sums."""
         rows = values.flatten(0, -2)
         if self.normalized:
             rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
             some = rows.flatten()[:: max(1, rows.numel() // _SORTED)].sort().values
             cut = int(_CLIPPED * len(some) / 2)
             rows = rows.clamp(some[cut], some[-1 - cut])
-        else:  # only these products' biases are corrected
-            self.total += rows.double().sum(dim=0)
-            self.rows += rows.shape[0]
         self.low = torch.minimum(rows.amin(dim=0), torch.as_tensor(self.low))
         self.high = torch.maximum(rows.amax(dim=0), torch.as_tensor(self.high))
+        if self.origin is None:
+            self.origin = rows.mean(dim=0)
+            self.squares = torch.zeros(rows.shape[1], rows.shape[1])
+        rows = rows - self.origin
+        self.total += rows.sum(dim=0)
+        self.squares.addmm_(rows.t(), rows)
+        self.rows += rows.shape[0]
+
+    def scaled(self, gain: torch.Tensor) -> Inputs:
+        """Return what the inputs are like once each channel is multiplied by its gain [K]."""
+        beyond = self.total / self.rows
+        covariance = self.squares / self.rows - torch.outer(beyond, beyond)
+        return Inputs(
+            low=float((self.low * gain).min()),
+            high=float((self.high * gain).max()),
+            mean=(self.origin + beyond) * gain,
+            covariance=covariance * torch.outer(gain, gain),
+        )
 
 
 def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
@@ -88,9 +118,9 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
     """
     with _watched(graph) as seen:
         run(graph)
-    for path, parent, name, layer in list(_products(graph)):
+    for parent, name, layer in list(_products(graph)):
         if not seen[layer].normalized:
-            wide = _WIDE_CHANNELS if kept.attention or "attention" not in path else 0
+            wide = _WIDE_CHANNELS if kept.wide or layer.in_features > layer.out_features else 0
             setattr(parent, name, Int8Linear(layer, seen[layer], wide))
         elif not kept.convolutions:
             setattr(parent, name, Int8Windows(layer, seen[layer]))
@@ -112,11 +142,7 @@ class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
         self.register_buffer("wide_weight", weight[widest].contiguous())
         self.register_buffer("gain", kept / factor)  # of each channel; none of the wide ones
         scaled = weight * (factor * kept).unsqueeze(1)
-        low, high = (
-            float(end) for end in ((seen.low * self.gain).min(), (seen.high * self.gain).max())
-        )
-        self.product = _Rounded(scaled, layer.bias.detach(), low, high)
-        self.product.correct(scaled, (seen.total / seen.rows).float() * self.gain)
+        self.product = _Rounded(scaled, layer.bias.detach(), seen.scaled(self.gain))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the integer product of the most channels, plus the wide ones' product."""
@@ -132,16 +158,15 @@ class Int8Windows(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, layer: Any, seen: Seen) -> None:
         super().__init__()
         self.register_buffer("ones", torch.ones(layer.in_features))
-        self.register_buffer("bias", layer.bias.detach())
+        self.bias = layer.bias
         weight = layer.weight.detach().t()
-        low, high = float(seen.low.min()), float(seen.high.max())
-        self.product = _Rounded(weight, torch.zeros(layer.out_features), low, high)
+        self.product = _Rounded(weight, torch.zeros(layer.out_features), seen.scaled(self.ones))
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Return the integer product of the normalized rows, brought back to their size."""
         normalized, inverse = Normalize.apply(windows, self.ones)
-        product: torch.Tensor = self.product(normalized)
-        return product / inverse + self.bias
+        product: torch.Tensor = self.product(normalized) / inverse
+        return product if self.bias is None else product + self.bias
 
 
 class _Rounded(torch.nn.Module):  # type: ignore[misc]
@@ -149,21 +174,18 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
 
     bias: torch.Tensor
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, low: float, high: float) -> None:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, inputs: Inputs) -> None:
         super().__init__()
-        low, high = min(low, 0.0), max(high, 0.0)  # 0 must be one of the levels
+        low, high = min(inputs.low, 0.0), max(inputs.high, 0.0)  # 0 must be one of the levels
         scale = max(high - low, 1e-6) / LEVELS
         weight_scale = weight.abs().amax(dim=0).clamp(min=1e-9) / _WEIGHT_MAX
-        rounded = torch.round(weight / weight_scale).to(torch.int8)
+        integers = rounded(weight, weight_scale, inputs.covariance, _WEIGHT_MAX)
+        off = torch.matmul(inputs.mean, integers * weight_scale - weight)  # on average
         self.register_buffer("scale", torch.tensor(scale))
         self.register_buffer("zero", torch.tensor(round(-low / scale), dtype=torch.uint8))
-        self.register_buffer("weight", rounded.contiguous())
+        self.register_buffer("weight", integers.contiguous())
         self.register_buffer("weight_scale", weight_scale)
-        self.register_buffer("bias", bias.clone())
-
-    def correct(self, weight: torch.Tensor, mean: torch.Tensor) -> None:
-        """Have the bias take back what the rounded weights add to inputs of this mean [K]."""
-        self.bias += torch.matmul(mean, weight - self.weight * self.weight_scale)
+        self.register_buffer("bias", bias - off)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Round the inputs to integers and multiply those."""
@@ -174,19 +196,19 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
         return product
 
 
-def _products(graph: Any) -> Iterator[tuple[str, Any, str, Any]]:
-    """Yield the linear layers worth replacing: path of the module and attribute they are at."""
-    for path, parent in graph.named_modules():
+def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
+    """Yield the linear layers worth replacing: the module and the attribute they are at."""
+    for parent in graph.modules():
         for name, layer in parent.named_children():
             is_linear = isinstance(layer, torch.nn.Linear)
             if is_linear and min(layer.in_features, layer.out_features) >= _LEAST_FEATURES:
-                yield path, parent, name, layer
+                yield parent, name, layer
 
 
 @contextmanager
 def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
     """Record the ranges of each layer's inputs while the graph runs."""
-    seen = {layer: Seen(isinstance(parent, Windowed)) for _, parent, _, layer in _products(graph)}
+    seen = {layer: Seen(isinstance(parent, Windowed)) for parent, _, layer in _products(graph)}
     hooks = [
         layer.register_forward_pre_hook(lambda module, args: seen[module].see(args[0]))
         for layer in seen

@@ -22,6 +22,7 @@ from export.manifest import Branch
 from export.parity import run
 from export.prepared import Prepared, prepare
 from export.real_inputs import clips
+from export.rounding import rounded
 from export.starter import GRAPH, GRAPHS, STARTERS, publish_starter
 from tests.export.exported import export, open_graph
 
@@ -73,7 +74,7 @@ def test_neighbours_change_nothing() -> None:
 @pytest.mark.slow  # not served so
 def test_neighbours_change_little_where_small_steps_count(tmp_path: Path) -> None:
     """The audio starter, not served in int8: rounding up for down is seen in its answers."""
-    write_int8(starter("audio"), tmp_path / "graph.onnx", Kept(attention=True))
+    write_int8(starter("audio"), tmp_path / "graph.onnx", Kept(wide=True))
     session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
     assert_neighbours_change_at_most(1e-2, session, clips()[1][:12])
 
@@ -119,7 +120,7 @@ def test_what_changes_the_answers_is_not_published(
 def test_more_stays_in_float32_where_less_costs_too_much(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert attempts_until("text", bert, tmp_path, 2, monkeypatch) == [Kept(), Kept(attention=True)]
+    assert attempts_until("text", bert, tmp_path, 2, monkeypatch) == [Kept(), Kept(wide=True)]
 
 
 @pytest.mark.slow  # three exports in int8
@@ -127,7 +128,7 @@ def test_convolutions_stay_where_nothing_else_helps(
     wav2vec2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = attempts_until("audio", wav2vec2, tmp_path, 3, monkeypatch)
-    assert tried == [Kept(), Kept(attention=True), Kept(attention=True, convolutions=True)]
+    assert tried == [Kept(), Kept(wide=True), Kept(wide=True, convolutions=True)]
 
 
 def attempts_until(
@@ -158,12 +159,47 @@ def test_rounded_weights_move_no_mean() -> None:
     seen = Seen(normalized=False)
     seen.see(inputs[:250])
     seen.see(inputs[250:])
-    rounded = Int8Linear(layer, seen, wide=0)
+    int8 = Int8Linear(layer, seen, wide=0)
     with torch.no_grad():
-        off = (rounded(inputs) - layer(inputs)).mean(dim=0).abs().mean()
-        rounded.product.bias.copy_(layer.bias)
-        without = (rounded(inputs) - layer(inputs)).mean(dim=0).abs().mean()
+        off = (int8(inputs) - layer(inputs)).mean(dim=0).abs().mean()
+        int8.product.bias.copy_(layer.bias)
+        without = (int8(inputs) - layer(inputs)).mean(dim=0).abs().mean()
     assert off < without / 3
+
+
+def test_weights_are_rounded_for_the_inputs_that_come() -> None:
+    """Of nearest integers alone, what inputs that go together are off by would add up."""
+    torch.manual_seed(0)
+    inputs = torch.randn(500, 8) @ torch.randn(8, 64) + 0.1 * torch.randn(500, 64)
+    weight = torch.randn(64, 32)
+    scale = weight.abs().amax(dim=0) / 64
+    ours = rounded(weight, scale, torch.cov(inputs.t()), 64)
+    nearest = torch.round(weight / scale)
+
+    def off(integers: torch.Tensor) -> float:
+        return float((inputs @ (weight - integers * scale)).square().mean().sqrt())
+
+    assert off(ours) < off(nearest) / 3
+    assert ours.abs().max() <= 64
+    assert (ours - nearest).abs().max() > 0
+
+
+def test_inputs_that_never_change_are_rounded_to_the_nearest() -> None:
+    weight = torch.randn(16, 4)
+    scale = weight.abs().amax(dim=0) / 64
+    integers = rounded(weight, scale, torch.zeros(16, 16), 64)
+    assert (integers == torch.round(weight / scale)).all()
+
+
+def test_large_means_leave_small_variances_their_digits() -> None:
+    torch.manual_seed(0)
+    inputs = 1000 + torch.randn(4000, 8)
+    seen = Seen(normalized=False)
+    for rows in inputs.split(100):
+        seen.see(rows)
+    found = seen.scaled(torch.full((8,), 2.0))
+    torch.testing.assert_close(found.covariance, 4 * torch.cov(inputs.t()), atol=0.02, rtol=0)
+    torch.testing.assert_close(found.mean, 2 * inputs.mean(dim=0))
 
 
 def test_a_channel_that_ranges_widely_costs_the_others_nothing() -> None:
@@ -173,7 +209,7 @@ def test_a_channel_that_ranges_widely_costs_the_others_nothing() -> None:
     layer = torch.nn.Linear(64, 64)
     seen = Seen(normalized=False)
     seen.see(inputs)
-    rounded = Int8Linear(layer, seen)
+    int8 = Int8Linear(layer, seen)
     with torch.no_grad():
-        off = (rounded(inputs) - layer(inputs)).abs().max()
+        off = (int8(inputs) - layer(inputs)).abs().max()
     assert off < 0.05
