@@ -1,6 +1,7 @@
 """All variants of one branch, loaded, checked against PyTorch, and timed point by point."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +31,7 @@ class Plan:
     threads: int
     """For every variant."""
     budget_s: float = 8.0
-    """For the counted rounds of a point; three are made whatever they take."""
+    """For the counted rounds of a point; one each time it is come to is made whatever they take."""
     compile_batches: bool = False
     """Have torch.compile take part in batches, for which it compiles anew."""
     trial_s: float = floors.TRIAL_S
@@ -50,32 +51,40 @@ class Contest:
         self._config: Any = AutoConfig.from_pretrained(checkpoint.folder)
         self._rows = Rows(checkpoint.branch, checkpoint.folder)
         self._not_run: dict[str, str] = {}
+        self._calls: dict[Point, dict[str, Callable[[], Probabilities]]] = {}
         self._variants = variants.make(models, plan.threads, plan.device)
         self._differences = self._compare(_CHECKED[checkpoint.branch])
         say("measuring what the machine can do at most ...")
         self._peaks = floors.measure(plan.threads, plan.trial_s, plan.device)
 
-    def measure(self, point: Point) -> Measured:
-        """Time all variants at a point, in turn."""
-        rows = self._rows(point.length, point.rows)
+    def measure(self, point: Point, budget_s: float) -> Measured:
+        """Time all variants at a point, in turn, for so long."""
         alone = point.rows == 1 or self._plan.compile_batches
         not_run = {} if alone else {COMPILED: _ONLY_ALONE}
-        running = {
-            one.name: partial(one.run, rows)
-            for one in self._variants
-            if one.name not in not_run and self._answer(one, rows) is not None
-        }
+        if point not in self._calls:
+            self._calls[point] = self._running(point, not_run)
         values = self._rows.values(point.length)
         done = work(point.branch, self._config, values, point.rows)
         return Measured(
             point=point,
-            timings=in_turn(running, self._plan.budget_s, _at_most_every(_EVERY_S, self._say)),
+            timings=in_turn(self._calls[point], budget_s, _at_most_every(_EVERY_S, self._say)),
             precisions={one.name: one.precision for one in self._variants},
             differences=self._differences,
             not_run=not_run | self._not_run,
             operations=done.operations,
             floors_s=floors.floors_s(done, self._peaks),
         )
+
+    def _running(
+        self, point: Point, not_run: Mapping[str, str]
+    ) -> dict[str, Callable[[], Probabilities]]:
+        """Return the calls to time, each made once."""
+        rows = self._rows(point.length, point.rows)
+        return {
+            one.name: partial(one.run, rows)
+            for one in self._variants
+            if one.name not in not_run and self._answer(one, rows) is not None
+        }
 
     def _compare(self, lengths: tuple[float, ...]) -> dict[str, float]:
         """Return by how much each variant's answers differ, alone and two in a batch."""

@@ -1,4 +1,4 @@
-"""Finished points on disk, so that a measurement that was stopped goes on where it was."""
+"""What was measured, on disk, so that a measurement that was stopped goes on where it was."""
 
 import hashlib
 import json
@@ -17,28 +17,32 @@ _SOURCES = ("contest", "rounds", "rows", "variants", "products", "floors", "oper
 
 
 class Kept:
-    """A file of JSON lines, one for each finished point; others' fingerprints are passed over."""
+    """A file of JSON lines, one for each time a point was measured, if with this fingerprint."""
 
     def __init__(self, file: Path, fingerprint: str) -> None:
         self._file = file
         self._fingerprint = fingerprint
-        self._points: dict[Point, Measured] = {}
+        self._points: dict[Point, list[Measured]] = {}
         for line in file.read_text().splitlines() if file.exists() else []:
             self._read(line)
 
-    def get(self, point: Point) -> Measured | None:
-        """Return what was measured at that point with the same fingerprint, if anything."""
-        return self._points.get(point)
+    def times(self, point: Point) -> int:
+        """Return how many times the point was measured with the same fingerprint."""
+        return len(self._points.get(point, []))
 
-    def add(self, measured: Measured) -> Measured:
-        """Keep a finished point, at once, and return it."""
+    def get(self, point: Point) -> Measured:
+        """Return all rounds of a point that was measured at least once."""
+        first, *others = self._points[point]
+        return sum(others, start=first)
+
+    def add(self, measured: Measured) -> None:
+        """Keep a point's rounds, at once."""
         content = {"fingerprint": self._fingerprint, "measured": _MEASURED.dump_python(measured)}
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a") as file:
             # A line of its own even where the last one was cut off.
             file.write("\n" + json.dumps(content) + "\n")
-        self._points[measured.point] = measured
-        return measured
+        self._points.setdefault(measured.point, []).append(measured)
 
     def _read(self, line: str) -> None:
         try:
@@ -47,7 +51,7 @@ class Kept:
             return  # empty, or cut off when a run was killed
         if content["fingerprint"] == self._fingerprint:
             measured = _MEASURED.validate_python(content["measured"])
-            self._points[measured.point] = measured
+            self._points.setdefault(measured.point, []).append(measured)
 
 
 def fingerprint(files: Mapping[str, Path], facts: Mapping[str, Any]) -> str:

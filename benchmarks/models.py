@@ -34,8 +34,8 @@ _Ours = Annotated[
         help="model repository with exported classifiers; repeat it for other precisions",
     ),
 ]
-_Budget = Annotated[float, typer.Option(min=0, help="seconds for a point, three rounds at least")]
-_Fresh = Annotated[bool, typer.Option("--fresh", help="measure again what is finished already")]
+_Budget = Annotated[float, typer.Option(min=0, help="seconds for a point; three to six rounds")]
+_Fresh = Annotated[bool, typer.Option("--fresh", help="measure again what is kept from before")]
 _Thorough = Annotated[
     bool,
     typer.Option("--thorough", help="also 32 clips at once, and torch.compile in batches: long"),
@@ -60,8 +60,10 @@ def models(
     """Time the full-size classifiers without a server: PyTorch, ONNX Runtime, ours.
 
     At each point (a length and a batch) all variants take turns, so that their ratios hold on
-    a busy machine too. Finished points are kept in .neurosense/bench; a run that was stopped
-    goes on where it was, as long as models, libraries, machine and this program are the same.
+    a busy machine too. All points have a turn of one or two rounds, three times over: what slows
+    the machine down for half a minute is then in a third of a point's rounds at most, and their
+    median drops it. Turns are kept in .neurosense/bench; a run that was stopped goes on where it
+    was, as long as models, libraries, machine and this program are the same.
 
     Examples:
 
@@ -107,7 +109,7 @@ def _run(
             kept = keep(models, plan, WORK, fresh=fresh)
             found.extend(measure(models, points, plan, kept, say))
     except KeyboardInterrupt:
-        say("Stopped. Finished points are kept: the same command goes on from there")
+        say("Stopped. What was measured is kept: the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     finally:
         if found:

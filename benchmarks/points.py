@@ -1,6 +1,6 @@
 """What is measured of the models alone, and what came out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmarks.rounds import Timing
@@ -51,6 +51,11 @@ class Measured:
     """FLOP of the whole batch."""
     floors_s: dict[str, float]
     """The least seconds that this machine allows, by precision."""
+
+    def __add__(self, later: "Measured") -> "Measured":
+        """Return the same point with both's rounds."""
+        timings = {name: timing + later.timings[name] for name, timing in self.timings.items()}
+        return replace(later, timings=timings)
 
     def over_eager(self, variant: str) -> float | None:
         """Return how many times as fast as PyTorch eager a variant is, None if not known."""

@@ -17,7 +17,7 @@ from export.manifest import Branch
 
 
 def run(prepared: Prepared, plan: Plan, finished: Finished, threads: int, say: Progress) -> Results:
-    """Measure every point of both branches; each is kept as soon as it is finished."""
+    """Measure every point of both branches; each turn is kept as soon as it is made."""
     set_compilers_cache()
     found: list[Measured] = []
     for branch in get_args(Branch):
@@ -37,4 +37,4 @@ def _branch(
     models = full_size_models(branch, published(branch, repositories), prepared.work, say)
     how = contest.Plan(threads, plan.model_budget_s, trial_s=plan.trial_s, device=plan.device)
     kept = keep(models, how, finished.folder, fresh=False)
-    return list(measure(models, plan.points[branch], how, kept, say))
+    return measure(models, plan.points[branch], how, kept, say)

@@ -4,6 +4,7 @@ import dataclasses
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_variants_agree_and_are_timed(
 ) -> None:
     no_compiler(monkeypatch)
     said: list[str] = []
-    found = Contest(toys[branch], PLAN, said.append).measure(Point(branch, length, 3))
+    found = Contest(toys[branch], PLAN, said.append).measure(Point(branch, length, 3), 0.0)
     assert list(found.timings) == [EAGER, NAIVE, "ours fp32"]
     assert found.differences[EAGER] == 0
     assert max(found.differences.values()) < 1e-4
@@ -97,19 +98,21 @@ def test_a_variant_of_ours_that_fails_is_no_reason_to_go_on(
 
 
 class Stopping:
-    """Stands in for the contest; the second point of a first run is where Ctrl-C comes."""
+    """Stands in for the contest; Ctrl-C comes early in the second turn of a first run."""
 
     calls = 0
-    stops_at = 2
+    stops_at = 5
+    order: ClassVar[list[Point]] = []
 
     def __init__(self, *_: object) -> None:
         pass
 
-    def measure(self, point: Point) -> Measured:
+    def measure(self, point: Point, _budget_s: float) -> Measured:
         type(self).calls += 1
         if self.calls == self.stops_at:
             raise KeyboardInterrupt
-        return dataclasses.replace(measured(fp32=0.5), point=point)
+        self.order.append(point)
+        return dataclasses.replace(measured(fp32=0.1 * self.calls), point=point)
 
 
 def test_a_stopped_run_goes_on_where_it_was(
@@ -117,19 +120,25 @@ def test_a_stopped_run_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("benchmarks.measuring.Contest", Stopping)
     monkeypatch.setattr(Stopping, "calls", 0)
+    monkeypatch.setattr(Stopping, "order", [])
     models, points, said = toys["text"], parse_points("text", "8,16,16x4"), list[str]()
     with pytest.raises(KeyboardInterrupt):
-        list(measure(models, points, PLAN, keep(models, PLAN, tmp_path, fresh=False), said.append))
+        measure(models, points, PLAN, keep(models, PLAN, tmp_path, fresh=False), said.append)
     (file,) = tmp_path.iterdir()
     file.write_text(file.read_text() + '{"fingerprint": "cut o')
     kept = keep(models, PLAN, tmp_path, fresh=False)
-    assert [one.point for one in measure(models, points, PLAN, kept, said.append)] == points
-    assert Stopping.calls == 4  # the first, the stopped, and the two that were missing
-    assert any(line.startswith("1 of 3 points are kept") for line in said)
+    found = measure(models, points, PLAN, kept, said.append)
+    assert [one.point for one in found] == points
+    assert Stopping.order == points * 3  # all have a turn before the first has its next
+    assert any(line.startswith("4 of 9 turns are kept") for line in said)
+    # Its turns were the calls 1, 4 (before it was stopped) and 8.
+    assert found[0].timings["ours fp32"].rounds_s[2::5] == pytest.approx((0.1, 0.4, 0.8))
     again = keep(models, PLAN, tmp_path, fresh=False)
-    assert [again.get(point) is not None for point in points] == [True] * 3
+    assert [again.times(point) for point in points] == [3, 3, 3]
+    assert measure(models, points, PLAN, again, said.append) == found
+    assert Stopping.calls == 10
     fresh = keep(models, PLAN, tmp_path, fresh=True)
-    assert [fresh.get(point) for point in points] == [None] * 3
+    assert [fresh.times(point) for point in points] == [0, 0, 0]
 
 
 def test_points_of_other_models_machines_or_plans_are_not_mixed(
@@ -138,10 +147,10 @@ def test_points_of_other_models_machines_or_plans_are_not_mixed(
     one = measured(fp32=0.5)
     keep(toys["text"], PLAN, tmp_path, fresh=False).add(one)
     other_plan = dataclasses.replace(PLAN, threads=2)
-    assert keep(toys["text"], other_plan, tmp_path, fresh=False).get(one.point) is None
+    assert keep(toys["text"], other_plan, tmp_path, fresh=False).times(one.point) == 0
     assert keep(toys["text"], PLAN, tmp_path, fresh=False).get(one.point) == one
     fewer = dataclasses.replace(toys["text"], ours={})
-    assert keep(fewer, PLAN, tmp_path, fresh=False).get(one.point) is None
+    assert keep(fewer, PLAN, tmp_path, fresh=False).times(one.point) == 0
 
 
 def test_a_fingerprint_is_of_contents_and_facts(tmp_path: Path) -> None:
@@ -159,15 +168,18 @@ def test_kept_points_come_back_as_they_were(tmp_path: Path) -> None:
     one = measured(branch="audio", length=4, rows=8, fp32=0.5, int8=0.1)
     Kept(tmp_path / "kept.jsonl", "here").add(one)
     assert Kept(tmp_path / "kept.jsonl", "here").get(one.point) == one
-    assert Kept(tmp_path / "kept.jsonl", "elsewhere").get(one.point) is None
+    assert Kept(tmp_path / "kept.jsonl", "elsewhere").times(one.point) == 0
 
 
 def test_calls_take_turns() -> None:
     order: list[str] = []
     calls = {name: partial(order.append, name) for name in "ab"}
     timings = in_turn(calls, budget_s=0.0, progress=lambda _: None)
+    assert [name for name, _ in groupby(order)] == ["a", "b"]
+    assert {name: len(timing.rounds_s) for name, timing in timings.items()} == {"a": 1, "b": 1}
+    timings = in_turn(calls, budget_s=60.0, progress=lambda _: None)
     assert [name for name, _ in groupby(order)] == ["a", "b"] * 3
-    assert {name: timing.rounds for name, timing in timings.items()} == {"a": 3, "b": 3}
+    assert {name: len(timing.rounds_s) for name, timing in timings.items()} == {"a": 2, "b": 2}
 
 
 def test_the_table_says_what_ran_and_why_not() -> None:
