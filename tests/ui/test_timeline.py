@@ -45,6 +45,7 @@ def open_timeline(page: Page) -> Locator:
 
 def add(panel: Locator, label: str, file: Path) -> None:
     uploader = panel.get_by_test_id("stFileUploader").filter(has_text=label)
+    settle(panel.page)  # a file before this one has the page drawn anew
     with panel.page.expect_response(lambda answer: "/upload_file/" in answer.url):
         uploader.locator("input[type=file]").set_input_files(file)
     expect(uploader.get_by_text(file.name)).to_be_visible()
