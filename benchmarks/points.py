@@ -53,8 +53,9 @@ class Measured:
     """The least seconds that this machine allows, by precision."""
 
     def __add__(self, later: "Measured") -> "Measured":
-        """Return the same point with both's rounds."""
-        timings = {name: timing + later.timings[name] for name, timing in self.timings.items()}
+        """Return the same point with both's rounds, of the variants that both ran."""
+        ran = [name for name in self.timings if name in later.timings]
+        timings = {name: self.timings[name] + later.timings[name] for name in ran}
         return replace(later, timings=timings)
 
     def over_eager(self, variant: str) -> float | None:

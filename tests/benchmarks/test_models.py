@@ -171,6 +171,14 @@ def test_kept_points_come_back_as_they_were(tmp_path: Path) -> None:
     assert Kept(tmp_path / "kept.jsonl", "elsewhere").times(one.point) == 0
 
 
+def test_a_variant_counts_only_with_all_its_turns() -> None:
+    """The compiler may be gone when a run that was stopped goes on."""
+    both = measured(fp32=0.5, int8=0.1) + measured(fp32=0.7)
+    assert list(both.timings) == [EAGER, "ours fp32"]
+    assert both.timings["ours fp32"].median_s == pytest.approx((0.6 + 0.63) / 2)
+    assert list((measured(fp32=0.5) + measured(fp32=0.7, int8=0.1)).timings) == list(both.timings)
+
+
 def test_calls_take_turns() -> None:
     order: list[str] = []
     calls = {name: partial(order.append, name) for name in "ab"}
