@@ -12,7 +12,7 @@ from transformers import AutoConfig
 from benchmarks import floors, variants
 from benchmarks.operations import work
 from benchmarks.points import COMPILED, Device, Measured, Point
-from benchmarks.rounds import in_turn
+from benchmarks.rounds import TURNS, in_turn
 from benchmarks.rows import Row, Rows
 from benchmarks.sources import Models
 from benchmarks.variants import Probabilities, Variant
@@ -31,7 +31,7 @@ class Plan:
     threads: int
     """For every variant."""
     budget_s: float = 8.0
-    """For the counted rounds of a point; one each time it is come to is made whatever they take."""
+    """For the counted rounds of a point; one in each turn is made whatever it takes."""
     compile_batches: bool = False
     """Have torch.compile take part in batches, for which it compiles anew."""
     trial_s: float = floors.TRIAL_S
@@ -57,17 +57,18 @@ class Contest:
         say("measuring what the machine can do at most ...")
         self._peaks = floors.measure(plan.threads, plan.trial_s, plan.device)
 
-    def measure(self, point: Point, budget_s: float) -> Measured:
-        """Time all variants at a point, in turn, for so long."""
+    def measure(self, point: Point) -> Measured:
+        """Time all variants at a point, one after another: one of its turns."""
         alone = point.rows == 1 or self._plan.compile_batches
         not_run = {} if alone else {COMPILED: _ONLY_ALONE}
         if point not in self._calls:
             self._calls[point] = self._running(point, not_run)
+        budget_s, progress = self._plan.budget_s / TURNS, _at_most_every(_EVERY_S, self._say)
         values = self._rows.values(point.length)
         done = work(point.branch, self._config, values, point.rows)
         return Measured(
             point=point,
-            timings=in_turn(self._calls[point], budget_s, _at_most_every(_EVERY_S, self._say)),
+            timings=in_turn(self._calls[point], budget_s, progress),
             precisions={one.name: one.precision for one in self._variants},
             differences=self._differences,
             not_run=not_run | self._not_run,

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,22 @@ class Kept:
     def __init__(self, file: Path, fingerprint: str) -> None:
         self._file = file
         self._fingerprint = fingerprint
-        self._points: dict[Point, list[Measured]] = {}
+        self._points: defaultdict[Point, list[Measured]] = defaultdict(list)
         for line in file.read_text().splitlines() if file.exists() else []:
             self._read(line)
 
     def times(self, point: Point) -> int:
         """Return how many times the point was measured with the same fingerprint."""
-        return len(self._points.get(point, []))
+        return len(self._points[point])
 
     def get(self, point: Point) -> Measured:
         """Return all rounds of a point that was measured at least once."""
         first, *others = self._points[point]
         return sum(others, start=first)
+
+    def found(self, points: Iterable[Point]) -> list[Measured]:
+        """Return those of the points that were measured at all, in order."""
+        return [self.get(point) for point in points if self.times(point)]
 
     def add(self, measured: Measured) -> None:
         """Keep a point's rounds, at once."""
@@ -42,7 +47,7 @@ class Kept:
         with self._file.open("a") as file:
             # A line of its own even where the last one was cut off.
             file.write("\n" + json.dumps(content) + "\n")
-        self._points.setdefault(measured.point, []).append(measured)
+        self._points[measured.point].append(measured)
 
     def _read(self, line: str) -> None:
         try:
@@ -51,7 +56,7 @@ class Kept:
             return  # empty, or cut off when a run was killed
         if content["fingerprint"] == self._fingerprint:
             measured = _MEASURED.validate_python(content["measured"])
-            self._points.setdefault(measured.point, []).append(measured)
+            self._points[measured.point].append(measured)
 
 
 def fingerprint(files: Mapping[str, Path], facts: Mapping[str, Any]) -> str:

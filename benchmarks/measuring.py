@@ -10,17 +10,14 @@ from pathlib import Path
 from benchmarks.contest import Contest, Plan
 from benchmarks.kept import Kept, fingerprint
 from benchmarks.machines import machine
-from benchmarks.points import Measured, Point
+from benchmarks.points import Point
+from benchmarks.rounds import TURNS
 from benchmarks.sources import Models
 from export.hub_progress import Progress
 
-TURNS = 3
 
-
-def measure(
-    models: Models, points: Sequence[Point], plan: Plan, kept: Kept, say: Progress
-) -> list[Measured]:
-    """Return every point, in order; each turn is kept as soon as it is made."""
+def measure(models: Models, points: Sequence[Point], plan: Plan, kept: Kept, say: Progress) -> None:
+    """Give every point the turns that it lacks; each is kept as soon as it is made."""
     turns = [(turn, point) for turn in range(TURNS) for point in points]
     missing = [(turn, point) for turn, point in turns if kept.times(point) <= turn]
     done = len(turns) - len(missing)
@@ -30,8 +27,7 @@ def measure(
     for number, (_, point) in enumerate(missing, done + 1):
         contest = contest or Contest(models, plan, say)
         say(f"[{number}/{len(turns)}] {point} ...")
-        kept.add(contest.measure(point, plan.budget_s / TURNS))
-    return [kept.get(point) for point in points]
+        kept.add(contest.measure(point))
 
 
 def keep(models: Models, plan: Plan, folder: Path, *, fresh: bool) -> Kept:

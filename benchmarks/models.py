@@ -9,8 +9,9 @@ import typer
 
 from benchmarks import model_table
 from benchmarks.command import INTERRUPTED, run_app, say
+from benchmarks.kept import Kept
 from benchmarks.machines import machine
-from benchmarks.points import Measured, Point, default_points, parse_points
+from benchmarks.points import Point, default_points, parse_points
 from benchmarks.results import Results, save
 from export.errors import ExportError
 from export.manifest import Branch
@@ -101,17 +102,18 @@ def _run(
     from benchmarks.measuring import keep, measure
     from benchmarks.sources import full_size_models, published
 
-    plan, found, facts = Plan(*how), list[Measured](), machine() | {"threads": str(how[0])}
+    plan, kept, facts = Plan(*how), dict[Branch, Kept](), machine() | {"threads": str(how[0])}
     try:
         for branch, points in chosen.items():
             models = full_size_models(branch, published(branch, ours), WORK, say)
             facts[branch] = models.weights
-            kept = keep(models, plan, WORK, fresh=fresh)
-            found.extend(measure(models, points, plan, kept, say))
+            kept[branch] = keep(models, plan, WORK, fresh=fresh)
+            measure(models, points, plan, kept[branch], say)
     except KeyboardInterrupt:
         say("Stopped. What was measured is kept: the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     finally:
+        found = [one for branch in kept for one in kept[branch].found(chosen[branch])]
         if found:
             _report(Results(facts=facts, models=found), output)
 

@@ -12,7 +12,9 @@ from statistics import median
 
 import numpy as np
 
-MOST = 2
+TURNS = 3
+"""How often a point is come to, minutes apart."""
+_MOST = 2
 _TURN_S = 0.05
 _PAUSE_S = 0.01
 
@@ -53,11 +55,11 @@ def in_turn(
     """
     end = time.perf_counter() + budget_s
     taken: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in range(MOST):
+    for round_ in range(_MOST):
         if round_ and time.perf_counter() > end:
             break
         for name, call in calls.items():
-            progress(f"  round {round_ + 1} of at most {MOST}: {name}")
+            progress(f"  round {round_ + 1} of at most {_MOST}: {name}")
             taken[name].append(_turn(call))
     return {name: Timing(tuple(seconds)) for name, seconds in taken.items()}
 

@@ -37,4 +37,5 @@ def _branch(
     models = full_size_models(branch, published(branch, repositories), prepared.work, say)
     how = contest.Plan(threads, plan.model_budget_s, trial_s=plan.trial_s, device=plan.device)
     kept = keep(models, how, finished.folder, fresh=False)
-    return measure(models, plan.points[branch], how, kept, say)
+    measure(models, plan.points[branch], how, kept, say)
+    return kept.found(plan.points[branch])

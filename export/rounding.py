@@ -29,9 +29,7 @@ def rounded(
         integers[row] = torch.round(left[row] / scale).clamp(-greatest, greatest)
         error = (left[row] - integers[row] * scale) / share[row]
         left[row:].addr_(share[row:], error, alpha=-1)
-    back = torch.empty_like(order)
-    back[order] = torch.arange(len(order))
-    return integers[back].to(torch.int8)
+    return integers[order.argsort()].to(torch.int8)
 
 
 def _shares(covariance: torch.Tensor) -> torch.Tensor:
@@ -39,8 +37,7 @@ def _shares(covariance: torch.Tensor) -> torch.Tensor:
 
     The upper Cholesky factor of the inverse; in float64, because inputs are nearly dependent.
     """
-    wide = covariance.double()
-    damping = (_DAMPING * wide.diagonal().mean()).clamp(min=1e-12)
-    wide = wide + damping * torch.eye(len(wide), dtype=wide.dtype)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(wide))
+    damped = covariance.double()
+    damped.diagonal().add_((_DAMPING * damped.diagonal().mean()).clamp(min=1e-12))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
     return torch.linalg.cholesky(inverse, upper=True).float()

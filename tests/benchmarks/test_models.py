@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks import contest
+from benchmarks.command import INTERRUPTED
 from benchmarks.contest import Contest, Plan
 from benchmarks.kept import Kept, fingerprint
 from benchmarks.measuring import keep, measure
@@ -75,7 +76,7 @@ def test_variants_agree_and_are_timed(
 ) -> None:
     no_compiler(monkeypatch)
     said: list[str] = []
-    found = Contest(toys[branch], PLAN, said.append).measure(Point(branch, length, 3), 0.0)
+    found = Contest(toys[branch], PLAN, said.append).measure(Point(branch, length, 3))
     assert list(found.timings) == [EAGER, NAIVE, "ours fp32"]
     assert found.differences[EAGER] == 0
     assert max(found.differences.values()) < 1e-4
@@ -107,7 +108,7 @@ class Stopping:
     def __init__(self, *_: object) -> None:
         pass
 
-    def measure(self, point: Point, _budget_s: float) -> Measured:
+    def measure(self, point: Point) -> Measured:
         type(self).calls += 1
         if self.calls == self.stops_at:
             raise KeyboardInterrupt
@@ -127,7 +128,9 @@ def test_a_stopped_run_goes_on_where_it_was(
     (file,) = tmp_path.iterdir()
     file.write_text(file.read_text() + '{"fingerprint": "cut o')
     kept = keep(models, PLAN, tmp_path, fresh=False)
-    found = measure(models, points, PLAN, kept, said.append)
+    assert [one.point for one in kept.found(points)] == points  # for a report of what there is
+    measure(models, points, PLAN, kept, said.append)
+    found = kept.found(points)
     assert [one.point for one in found] == points
     assert Stopping.order == points * 3  # all have a turn before the first has its next
     assert any(line.startswith("4 of 9 turns are kept") for line in said)
@@ -135,10 +138,28 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert found[0].timings["ours fp32"].rounds_s[2::5] == pytest.approx((0.1, 0.4, 0.8))
     again = keep(models, PLAN, tmp_path, fresh=False)
     assert [again.times(point) for point in points] == [3, 3, 3]
-    assert measure(models, points, PLAN, again, said.append) == found
+    measure(models, points, PLAN, again, said.append)
+    assert again.found(points) == found
     assert Stopping.calls == 10
     fresh = keep(models, PLAN, tmp_path, fresh=True)
     assert [fresh.times(point) for point in points] == [0, 0, 0]
+    assert fresh.found(points) == []
+
+
+def test_a_stopped_run_reports_what_it_measured(
+    toys: dict[Branch, Models], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.measuring.Contest", Stopping)
+    monkeypatch.setattr(Stopping, "calls", 3)  # so that the second point is where Ctrl-C comes
+    monkeypatch.setattr(Stopping, "order", [])
+    monkeypatch.setattr("benchmarks.sources.full_size_models", lambda *_: toys["text"])
+    monkeypatch.setattr("benchmarks.models.WORK", tmp_path / "work")
+    options = ["--branch", "text", "--points", "8,16", "--output", str(tmp_path)]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == INTERRUPTED
+    (report,) = tmp_path.glob("*.md")
+    assert "text, 8 tokens" in report.read_text()
+    assert "text, 16 tokens" not in report.read_text()
 
 
 def test_points_of_other_models_machines_or_plans_are_not_mixed(
