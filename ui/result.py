@@ -22,7 +22,6 @@ def show_answer(analysis: Analysis, answer: Answer, curl: str) -> None:
     with st.expander("The same figures as a table"):
         _show_table(answer)
     with st.expander("The same request with curl"):
-        st.code(curl, language="bash", wrap_lines=True)
         if analysis.clip:
             recording = words.escaped(analysis.clip.name)
             st.markdown(f"Run it in the folder that holds the recording {recording}.")
@@ -34,6 +33,9 @@ def show_answer(analysis: Analysis, answer: Answer, curl: str) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+        # Below the button: its colors come late and change its height, and a click on what moves
+        # between a finger's down and up is lost.
+        st.code(curl, language="bash", wrap_lines=True)
     with st.expander("The whole answer as JSON"):
         st.json(answer)
 

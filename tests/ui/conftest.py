@@ -60,8 +60,9 @@ class Visit:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page is drawn: a key that is pressed before may go to what is replaced."""
+    """Wait until the page is drawn: a key or a click before may go to what is replaced or moved."""
     expect(page.locator("[data-test-script-state='notRunning']")).to_be_attached()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def walk_to(

@@ -174,6 +174,7 @@ def test_pages_and_files_hold_what_the_api_gives(asked: Stack, visit: Open, tmp_
     page.get_by_role("button", name="Newer").click()
     expect(page.get_by_text(f"1 to 20 of {total}")).to_be_visible()
     files = {}
+    settle(page)
     for kind in ("CSV", "JSON"):
         with page.expect_download() as download:
             page.get_by_role("button", name=f"Download {kind}").click()

@@ -125,6 +125,7 @@ def test_a_recording_from_the_microphone_is_classified_and_kept(
     card(page, "Voice")
     page.get_by_text("The same request with curl").click()
     command = page.get_by_test_id("stCode").first.inner_text()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download recording.wav").click()
     clip = tmp_path / download.value.suggested_filename

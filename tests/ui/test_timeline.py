@@ -69,6 +69,7 @@ def result(panel: Locator) -> Locator:
 
 
 def download(panel: Locator, kind: str, folder: Path) -> Path:
+    settle(panel.page)  # charts above the button move it when they are drawn
     with panel.page.expect_download() as started:
         panel.get_by_role("button", name=f"Download {kind}").click()
     path = folder / started.value.suggested_filename
