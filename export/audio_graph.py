@@ -9,7 +9,7 @@ import torch
 from export.frames import Convolutions, Front
 from export.packed_encoder import pack_encoder
 from export.packing import Shared
-from export.ragged import pad_rows
+from export.ragged import for_each, pad_rows
 
 INPUT_NAMES = ["samples", "length", "samples_stride"]
 
@@ -60,7 +60,7 @@ class AudioGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
         layers = self.base.encoder(hidden, output_hidden_states=True).hidden_states
         logits = self.model.classifier(self.model.projector(self._pooled(layers)))
         probabilities = torch.softmax(logits, dim=-1) @ self.projection
-        return probabilities, self.coverage.expand(length.shape[0], -1)
+        return probabilities, for_each(self.coverage, length)
 
     def _pooled(self, layers: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Return the mean over each clip's frames [B, H] of the last layer, or of all, weighted.

@@ -42,9 +42,7 @@ def build(
     """
     progress("writing the ONNX graph")
     # A GPU would wait for the pieces one after another, and fp16 is for GPUs.
-    onnx_file.write(
-        prepared.make_graph(), prepared.input_names, file, in_pieces=precision != "fp16"
-    )
+    onnx_file.write(prepared.make_graph(), prepared.input_names, file, for_cpu=precision != "fp16")
     progress(f"comparing ONNX Runtime with PyTorch on {len(prepared.rows)} inputs")
     result = parity.check(file, prepared.rows, tolerance)
     progress(f"largest difference {result.max_abs_diff:.1e}, allowed {tolerance:g}")
@@ -106,7 +104,7 @@ def write_int8(prepared: Prepared, file: Path, kept: Kept) -> None:
     # Tones, noise, silence and random tokens as well: real users send more than is shipped.
     rows = [*prepared.real_inputs.calibration, *(row.values for row in prepared.rows)]
     quantize(graph, lambda module: _run(module, rows), kept)
-    onnx_file.write(graph, prepared.input_names, file, in_pieces=True)
+    onnx_file.write(graph, prepared.input_names, file, for_cpu=True)
 
 
 def _run(graph: Any, rows: Sequence[npt.NDArray[Any]]) -> None:

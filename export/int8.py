@@ -96,6 +96,17 @@ class Seen:
         self.squares.addmm_(rows.t(), rows)
         self.rows += rows.shape[0]
 
+    @property
+    def reach(self) -> torch.Tensor:
+        """The largest absolute value [K]."""
+        return torch.maximum(self.high, -self.low).clamp(min=1e-5)
+
+    def multiply(self, gain: torch.Tensor) -> None:
+        """Take each channel for multiplied by its gain [K], which is positive."""
+        self.low, self.high = self.low * gain, self.high * gain
+        self.origin, self.total = self.origin * gain, self.total * gain
+        self.squares = self.squares * torch.outer(gain, gain)
+
     def scaled(self, gain: torch.Tensor) -> Inputs:
         """Return what the inputs are like once each channel is multiplied by its gain [K]."""
         beyond = self.total / self.rows
@@ -118,38 +129,79 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
     """
     with _watched(graph) as seen:
         run(graph)
+    folded = set(_fold(graph, seen))
     for parent, name, layer in list(_products(graph)):
-        if not seen[layer].normalized:
-            wide = _WIDE_CHANNELS if kept.wide or layer.in_features > layer.out_features else 0
-            setattr(parent, name, Int8Linear(layer, seen[layer], wide))
-        elif not kept.convolutions:
-            setattr(parent, name, Int8Windows(layer, seen[layer]))
+        if seen[layer].normalized:
+            if not kept.convolutions:
+                setattr(parent, name, Int8Windows(layer, seen[layer]))
+            continue
+        narrows = layer.in_features > layer.out_features
+        wide = _WIDE_CHANNELS if kept.wide or narrows else 0
+        alike = layer in folded or (narrows and not kept.wide)
+        gain = None if alike else _gain(layer, seen[layer])
+        setattr(parent, name, Int8Linear(layer, seen[layer], wide, gain))
+
+
+def _gain(layer: Any, seen: Seen) -> torch.Tensor:
+    """Return what to multiply each channel [K] by, so that they and their weights range alike."""
+    weigh = layer.weight.detach().abs().amax(dim=0).clamp(min=1e-5)
+    gain: torch.Tensor = weigh ** (1 - _SMOOTHING) / seen.reach**_SMOOTHING
+    return gain
+
+
+def _fold(graph: Any, seen: dict[Any, Seen]) -> Iterator[Any]:
+    """Multiply attention's values in the layer that makes them, and yield those that take them.
+
+    Attention adds values up, each channel for itself: what they are multiplied by, so are the sums.
+    """
+    for module in graph.modules():
+        if not hasattr(module, "values_and_output"):
+            continue
+        values, output = module.values_and_output()
+        gain = _gain(output, seen[output])
+        with torch.no_grad():
+            values.weight[-len(gain) :] *= gain.unsqueeze(1)
+            values.bias[-len(gain) :] *= gain
+            output.weight /= gain
+        seen[output].multiply(gain)
+        yield output
 
 
 class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Stands in for a linear layer, [..., K] to [..., N], with `wide` channels in float32."""
+    """Stands in for a linear layer, [..., K] to [..., N].
 
-    def __init__(self, layer: Any, seen: Seen, wide: int = _WIDE_CHANNELS) -> None:
+    Args:
+        layer: whose weights to take.
+        seen: its inputs.
+        wide: how many channels stay in float32, those that range most widely.
+        gain: [K], what the others are multiplied by, or None.
+    """
+
+    def __init__(
+        self, layer: Any, seen: Seen, wide: int = _WIDE_CHANNELS, gain: torch.Tensor | None = None
+    ) -> None:
         super().__init__()
         weight = layer.weight.detach().t()  # [K, N]
-        reach = torch.maximum(seen.high, -seen.low).clamp(min=1e-5)
-        weigh = weight.abs().amax(dim=1).clamp(min=1e-5)
-        widest = (reach * weigh).topk(min(wide, len(reach))).indices.sort().values
-        factor = reach**_SMOOTHING / weigh ** (1 - _SMOOTHING)
-        kept = torch.ones_like(reach)
+        scaling = torch.ones(len(weight)) if gain is None else gain
+        widest = (seen.reach * scaling).topk(min(wide, len(weight))).indices.sort().values
+        kept = torch.ones_like(scaling)
         kept[widest] = 0.0
         self.register_buffer("wide", widest)
         self.register_buffer("wide_weight", weight[widest].contiguous())
-        self.register_buffer("gain", kept / factor)  # of each channel; none of the wide ones
-        scaled = weight * (factor * kept).unsqueeze(1)
-        self.product = _Rounded(scaled, layer.bias.detach(), seen.scaled(self.gain))
+        # A wide channel may saturate: its integer weights are 0.
+        self.register_buffer("gain", gain)
+        scaled = weight * (kept / scaling).unsqueeze(1)
+        self.product = _Rounded(scaled, layer.bias.detach(), seen.scaled(kept * scaling))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the integer product of the most channels, plus the wide ones' product."""
-        product: torch.Tensor = self.product(inputs * self.gain)
+        product: torch.Tensor = self.product(inputs if self.gain is None else inputs * self.gain)
         if not len(self.wide):
             return product
-        return product + torch.matmul(inputs[..., self.wide], self.wide_weight)
+        wide = inputs[..., self.wide]
+        if product.dim() == 2:  # one operator for both
+            return torch.addmm(product, wide, self.wide_weight)
+        return product + torch.matmul(wide, self.wide_weight)
 
 
 class Int8Windows(torch.nn.Module):  # type: ignore[misc]

@@ -7,21 +7,27 @@ from typing import Any
 import onnx
 import torch
 
-from export import pieces
+from export import embedded, lone, marks, pieces
 
 OPSET = 17
 _OUTPUTS = ["probabilities", "coverage"]
+_CLOSE = (pieces.close, lone.close, embedded.close)
 
 
-def write(graph: Any, input_names: list[str], file: Path, in_pieces: bool = False) -> None:
+def write(graph: Any, input_names: list[str], file: Path, for_cpu: bool = False) -> None:
     """Trace `graph` on two rows of different lengths and write it, weights inside.
 
     Args:
         graph: the module.
         input_names: of its arguments.
         file: to write.
-        in_pieces: whether an audio model convolves half a second at a time, for a CPU's cache.
+        for_cpu: whether the graph, and the module, become what a CPU is quicker with (`pieces`,
+            `lone`, `embedded`, `fast_filter`).
     """
+    if for_cpu:
+        for module in list(graph.modules()):
+            if hasattr(module, "for_cpu"):
+                module.for_cpu()
     axes = {input_names[0]: {0: "values"}}
     axes |= {name: {0: "batch"} for name in [*input_names[1:], *_OUTPUTS]}
     with warnings.catch_warnings():
@@ -38,10 +44,11 @@ def write(graph: Any, input_names: list[str], file: Path, in_pieces: bool = Fals
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
-            custom_opsets={"com.microsoft": 1},
         )
     model = onnx.load(file, load_external_data=False)
-    if pieces.close(model, in_pieces):
+    marked = [close(model, for_cpu) for close in _CLOSE]
+    if any(marked):
+        marks.forget(model)
         onnx.save(model, file)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from export import embedded
 from export.packing import PackedAttention, Packing, Shared, attend, joined
 
 _KINDS = {"bert", "camembert", "roberta", "xlm-roberta"}
@@ -34,15 +35,34 @@ class PackedBert(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
 
     def forward(self, rows: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Return logits [B, labels] of ids and mask [B, L]."""
-        packing = self.shared.packing = Packing(valid.sum(dim=1))
-        embedded = self.base.embeddings(input_ids=rows, token_type_ids=torch.zeros_like(rows))
-        hidden = packing.pack(embedded)
+        self.shared.packing = Packing(valid.sum(dim=1))
+        hidden = self._embedded(rows, valid)
         for layer in self.layers:
             hidden = layer(hidden)
         first = hidden.unsqueeze(1)  # [B, 1, H], what the head takes its [:, 0] of
         pooled = first if self.base.pooler is None else self.base.pooler(first)
         logits: torch.Tensor = self.classifier(pooled)
         return logits
+
+    def _embedded(self, rows: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Return [N, H]: words, the first token type, positions, added up in the model's order."""
+        embeddings, packing = self.base.embeddings, self.shared.packing
+        padding = embeddings.position_embeddings.padding_idx
+        # RoBERTa's kind counts from its padding on, and passes over padding in a text.
+        counted = (valid if padding is None else rows != padding).to(torch.int64)
+        positions = counted.cumsum(dim=1)
+        positions = positions - 1 if padding is None else positions * counted + padding
+        ids, positions = (each.reshape(-1)[packing.into] for each in (rows, positions))
+        tables = [
+            embeddings.word_embeddings.weight,
+            embeddings.position_embeddings.weight,
+            embeddings.token_type_embeddings.weight,
+        ]
+        norm = embeddings.LayerNorm
+        hidden: torch.Tensor = embedded.Mark.apply(
+            ids, positions, *tables, norm.weight, norm.bias, norm.eps
+        )
+        return hidden
 
 
 class _Layer(torch.nn.Module):  # type: ignore[misc]
@@ -60,6 +80,10 @@ class _Layer(torch.nn.Module):  # type: ignore[misc]
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Attend, then feed forward."""
         return _feed_forward(self.layer, self.attention(hidden), hidden)
+
+    def values_and_output(self) -> tuple[Any, Any]:
+        """Return the layer that makes values, the last of its features, and the one behind."""
+        return self.attention.inputs, self.layer.attention.output.dense
 
 
 class _LastLayer(torch.nn.Module):  # type: ignore[misc]
@@ -84,6 +108,10 @@ class _LastLayer(torch.nn.Module):  # type: ignore[misc]
         query = self.query(first).unsqueeze(1)
         attended = attend(query, key, value, packing.counts, self.heads).squeeze(1)
         return _feed_forward(self.layer, attended, first)
+
+    def values_and_output(self) -> tuple[Any, Any]:
+        """Return the layer that makes values, the last of its features, and the one behind."""
+        return self.memory, self.layer.attention.output.dense
 
 
 def _feed_forward(layer: Any, attended: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from export.fast_filter import FastFilter, is_worth_it
 from export.packing import PackedAttention, Packing, Shared
 
 # Eight an octave. In whole numbers, which no lower precision of the graph touches.
@@ -22,9 +23,8 @@ def pack_encoder(base: Any, shared: Shared) -> None:
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
     """The positional convolution, with zeros between the clips as beyond a lone clip's ends.
 
-    cuDNN searches for a tenth of a second when it meets a convolution of a new length, so there
-    are few of them. The bias is added behind: without one, in a graph of its own, it took a quarter
-    of the time that it took in this one with it (benchmarks/README.md).
+    The bias is added behind: without one, in a graph of its own, it took a quarter of the time that
+    it took in this one with it (benchmarks/README.md).
     """
 
     def __init__(self, embed: Any, shared: Shared) -> None:
@@ -34,6 +34,12 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         self.shared = shared
         self.gap = embed.conv.kernel_size[0] // 2
         self.conv = embed.conv
+        self.filter: Any = _Filter(embed.conv)
+
+    def for_cpu(self) -> None:
+        """Convolve in parts that share products, where that is quicker."""
+        if is_worth_it(self.conv):
+            self.filter = FastFilter(self.conv)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [1, N, H] of [1, N, H]."""
@@ -43,16 +49,34 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         frame = torch.arange(hidden.shape[1])
         clip = (frame.unsqueeze(1) >= packing.start).sum(dim=1) - 1
         place = frame + before[clip]  # the frame's window begins here and ends a kernel later
-        length = rounded_up(slots.counts.sum() + self.gap)
+        length = self.filter.length(slots.counts.sum() - self.gap)
         stream = torch.zeros(length, hidden.shape[2])
         stream[place + self.gap] = self.batch_norm(hidden.flatten(0, 1))
+        activated: torch.Tensor = self.activation(self.filter(stream)[place] + self.conv.bias)
+        return activated.unsqueeze(0)
+
+
+class _Filter(torch.nn.Module):  # type: ignore[misc]
+    """A grouped convolution without its bias, [T, H] to [T', H], at few lengths.
+
+    cuDNN searches for a tenth of a second when it meets a convolution of a new length.
+    """
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def length(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return how many inputs [] so many outputs [] take, some to spare."""
+        return rounded_up(outputs + self.conv.kernel_size[0])
+
+    def forward(self, stream: torch.Tensor) -> torch.Tensor:
+        """Convolve."""
         # Of two dimensions, because ONNX Runtime's blocked convolution on CPUs is for those alone.
         channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, H, T, 1]
         weight = self.conv.weight.unsqueeze(-1)  # [H, H/G, K, 1]
         convolved = torch.nn.functional.conv2d(channels, weight, groups=self.conv.groups)
-        frames = convolved.flatten(2).flatten(0, 1).t()[place]
-        activated: torch.Tensor = self.activation(frames + self.conv.bias)
-        return activated.unsqueeze(0)
+        return convolved.flatten(2).flatten(0, 1).t()
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:
@@ -71,6 +95,10 @@ class _Attention(torch.nn.Module):  # type: ignore[misc]
     def forward(self, hidden: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None, None]:
         """Return the attended states [1, N, H]; no weights, no past."""
         return self.out_proj(self.attend(hidden.flatten(0, 1))).unsqueeze(0), None, None
+
+    def values_and_output(self) -> tuple[Any, Any]:
+        """Return the layer that makes values, the last of its features, and the one behind."""
+        return self.attend.inputs, self.out_proj
 
 
 class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
@@ -97,6 +125,10 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
         gate = packing.unpack(self._gate(frames)).transpose(1, 2)  # [B, heads, L]
         attended = self.attend(frames, gate.unsqueeze(3) * position_bias)
         return self.inner.out_proj(attended).unsqueeze(0), None, position_bias
+
+    def values_and_output(self) -> tuple[Any, Any]:
+        """Return the layer that makes values, the last of its features, and the one behind."""
+        return self.attend.inputs, self.inner.out_proj
 
     def _bias_by_distance(self) -> torch.Tensor:
         """Return [heads, 2D + 1]: the bias from D frames before to D after.

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from export.lone import Mark
+
 
 class Packing:
     """Where the rows of the running batch lie; N is the sum of `counts`, L their maximum.
@@ -24,7 +26,8 @@ class Packing:
         positions = torch.arange(counts.max()).unsqueeze(0)  # [1, L]
         last = counts.unsqueeze(1) - 1
         self.valid = positions <= last
-        self.into = self.valid.flatten().nonzero().squeeze(1)
+        # Not `flatten`: it measures both dimensions first.
+        self.into = self.valid.reshape(-1).nonzero().squeeze(1)
         self.out_of = self.start.unsqueeze(1) + torch.minimum(positions, last)
 
     def pack(self, padded: torch.Tensor) -> torch.Tensor:
@@ -124,6 +127,11 @@ class PackedAttention(torch.nn.Module):  # type: ignore[misc]
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Return [N, H] of [N, H]; bias is [B, heads, L, L]."""
         packing = self.shared.packing
+        projected = self.inputs(hidden)
+        if bias is None:
+            layout = packing.out_of, packing.into, packing.counts.to(torch.int32)
+            attended: torch.Tensor = Mark.apply(projected, *layout, self.heads, self.width)
+            return attended
         # Not `chunk`: it measures the width with a dozen operators, each time.
-        query, key, value = packing.unpack(self.inputs(hidden)).split(self.width, dim=-1)
+        query, key, value = packing.unpack(projected).split(self.width, dim=-1)
         return packing.pack(attend(query, key, value, packing.counts, self.heads, bias))

@@ -15,8 +15,9 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
+from export.marks import DOMAIN, attribute
+
 FRAMES = 25  # a piece, at 20 ms each; 5 and 10 are slower, 50 no faster (benchmarks/README.md)
-_DOMAIN = "neurosense"
 
 
 class Begin(torch.autograd.Function):  # type: ignore[misc]  # torch is untyped here
@@ -30,7 +31,7 @@ class Begin(torch.autograd.Function):  # type: ignore[misc]  # torch is untyped 
     @staticmethod
     def symbolic(g: Any, windows: Any, hop: int, reach: int) -> Any:
         """Emit the mark."""
-        made = g.op(f"{_DOMAIN}::Begin", windows, hop_i=hop, reach_i=reach)
+        made = g.op(f"{DOMAIN}::Begin", windows, hop_i=hop, reach_i=reach)
         return made.setType(windows.type())
 
 
@@ -45,22 +46,19 @@ class End(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def symbolic(g: Any, frames: Any, channels: int) -> Any:
         """Emit the mark."""
-        made = g.op(f"{_DOMAIN}::End", frames, channels_i=channels)
+        made = g.op(f"{DOMAIN}::End", frames, channels_i=channels)
         return made.setType(frames.type())
 
 
 def close(model: onnx.ModelProto, in_pieces: bool) -> bool:
     """Replace the marks by a loop, or by nothing; return whether there were any."""
     graph = model.graph
-    marks = {node.op_type: node for node in graph.node if node.domain == _DOMAIN}
-    if not marks:
+    marks = {node.op_type: node for node in graph.node if node.domain == DOMAIN}
+    if "Begin" not in marks:
         return False
     nodes = (_looped if in_pieces else _without)(graph, marks["Begin"], marks["End"])
     del graph.node[:]
     graph.node.extend(nodes)
-    opsets = [opset for opset in model.opset_import if opset.domain != _DOMAIN]
-    del model.opset_import[:]
-    model.opset_import.extend(opsets)
     return True
 
 
@@ -88,7 +86,7 @@ def _looped(
 
 
 def _initializers(begin: onnx.NodeProto, end: onnx.NodeProto) -> list[onnx.TensorProto]:
-    hop, reach = _attribute(begin, "hop"), _attribute(begin, "reach")
+    hop, reach = attribute(begin, "hop").i, attribute(begin, "reach").i
     values = {
         "pieces/axis": np.array([0]),
         "pieces/reach": np.array([reach]),
@@ -96,7 +94,7 @@ def _initializers(begin: onnx.NodeProto, end: onnx.NodeProto) -> list[onnx.Tenso
         "pieces/length": np.array([(FRAMES - 1) * hop + reach]),
         "pieces/one": np.array([1]),
         "pieces/go_on": np.array(True),
-        "pieces/none": np.zeros((0, _attribute(end, "channels")), np.float32),
+        "pieces/none": np.zeros((0, attribute(end, "channels").i), np.float32),
     }
     return [numpy_helper.from_array(value, name) for name, value in values.items()]
 
@@ -162,7 +160,3 @@ def _rename(nodes: list[onnx.NodeProto], names: dict[str, str]) -> None:
         for field in (node.input, node.output):
             for place, name in enumerate(field):
                 field[place] = names.get(name, name)
-
-
-def _attribute(node: onnx.NodeProto, name: str) -> int:
-    return int(next(attribute.i for attribute in node.attribute if attribute.name == name))

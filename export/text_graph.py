@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from export.packed_bert import PackedBert, is_packable
-from export.ragged import pad_rows
+from export.ragged import for_each, pad_rows
 
 INPUT_NAMES = ["input_ids", "length", "input_ids_stride"]
 
@@ -39,7 +39,7 @@ class TextGraph(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
         """Return probabilities [B, 7] and coverage [B, 7] of ids [T], length and stride [B, 1]."""
         rows, valid = pad_rows(input_ids, length, stride, pad=self.pad_id, shortest=1)
         probabilities = torch.softmax(self.model(rows, valid), dim=-1) @ self.projection
-        return probabilities, self.coverage.expand(length.shape[0], -1)
+        return probabilities, for_each(self.coverage, length)
 
 
 class _Padded(torch.nn.Module):  # type: ignore[misc]
