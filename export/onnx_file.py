@@ -7,11 +7,11 @@ from typing import Any
 import onnx
 import torch
 
-from export import embedded, lone, marks, pieces
+from export import apart, embedded, marks, pieces
 
 OPSET = 17
 _OUTPUTS = ["probabilities", "coverage"]
-_CLOSE = (pieces.close, lone.close, embedded.close)
+_CLOSE = (pieces.close, apart.close, embedded.close)
 
 
 def write(graph: Any, input_names: list[str], file: Path, for_cpu: bool = False) -> None:
@@ -22,7 +22,7 @@ def write(graph: Any, input_names: list[str], file: Path, for_cpu: bool = False)
         input_names: of its arguments.
         file: to write.
         for_cpu: whether the graph, and the module, become what a CPU is quicker with (`pieces`,
-            `lone`, `embedded`, `fast_filter`).
+            `apart`, `embedded`, `fast_filter`).
     """
     if for_cpu:
         for module in list(graph.modules()):

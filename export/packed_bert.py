@@ -104,7 +104,7 @@ class _LastLayer(torch.nn.Module):  # type: ignore[misc]
         """Attend from the first tokens to all, then feed forward."""
         packing = self.shared.packing
         first = hidden[packing.start]
-        key, value = packing.unpack(self.memory(hidden)).split(self.width, dim=-1)
+        key, value = packing.unpack_parts(self.memory(hidden), self.width, 2)
         query = self.query(first).unsqueeze(1)
         attended = attend(query, key, value, packing.counts, self.heads).squeeze(1)
         return _feed_forward(self.layer, attended, first)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from export.fast_filter import FastFilter, is_worth_it
-from export.packing import PackedAttention, Packing, Shared
+from export.packing import ApartAttention, PackedAttention, Packing, Shared
 
 # Eight an octave. In whole numbers, which no lower precision of the graph touches.
 _LENGTHS = torch.tensor([(8 + eighth) << octave for octave in range(24) for eighth in range(8)])
@@ -89,7 +89,7 @@ class _Attention(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, attention: Any, shared: Shared) -> None:
         super().__init__()
-        self.attend = _self_attention(attention, shared)
+        self.attend = ApartAttention(*_taken_over(attention), shared)
         self.out_proj = attention.out_proj
 
     def forward(self, hidden: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None, None]:
@@ -106,7 +106,7 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, attention: Any, shared: Shared) -> None:
         super().__init__()
-        self.attend = _self_attention(attention, shared)
+        self.attend = PackedAttention(*_taken_over(attention), shared)
         self.shared = shared
         self.inner = attention
         self.heads = attention.num_heads
@@ -155,8 +155,8 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
         return (gate_a * (gate_b * constant - 1.0) + 2.0).squeeze(2)
 
 
-def _self_attention(attention: Any, shared: Shared) -> PackedAttention:
-    parts = attention.q_proj, attention.k_proj, attention.v_proj
-    packed = PackedAttention(*parts, attention.num_heads, shared)
+def _taken_over(attention: Any) -> tuple[Any, Any, Any, int]:
+    """Return its layers and number of heads, and take the layers out of it."""
+    layers = attention.q_proj, attention.k_proj, attention.v_proj
     del attention.q_proj, attention.k_proj, attention.v_proj
-    return packed
+    return *layers, attention.num_heads

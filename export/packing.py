@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from export.lone import Mark
+from export.apart import Mark
 
 
 class Packing:
@@ -37,6 +37,14 @@ class Packing:
     def unpack(self, packed: torch.Tensor) -> torch.Tensor:
         """Return [B, L, ...] of [N, ...]; beyond a row's end its last position is repeated."""
         return packed[self.out_of]
+
+    def unpack_parts(self, packed: torch.Tensor, width: int, count: int) -> list[torch.Tensor]:
+        """Return each of the `count` parts [B, L, width] that [N, count * width] has side by side.
+
+        Picked out at once: unpacked and then split, all would be copied twice.
+        """
+        parts = packed.reshape(-1, width)
+        return [parts[self.out_of * count + part] for part in range(count)]
 
     def membership(self) -> torch.Tensor:
         """Return [B, N], 1 where a packed position belongs to a row, else 0."""
@@ -114,7 +122,7 @@ def joined(*layers: Any) -> Any:
     return together
 
 
-class PackedAttention(torch.nn.Module):  # type: ignore[misc]
+class _Attention(torch.nn.Module):  # type: ignore[misc]
     """Self-attention over packed rows, with the weights of the layer that it stands in for."""
 
     def __init__(self, query: Any, key: Any, value: Any, heads: int, shared: Shared) -> None:
@@ -124,14 +132,23 @@ class PackedAttention(torch.nn.Module):  # type: ignore[misc]
         self.heads = heads
         self.shared = shared
 
+
+class PackedAttention(_Attention):
+    """All rows at once, padded."""
+
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Return [N, H] of [N, H]; bias is [B, heads, L, L]."""
         packing = self.shared.packing
-        projected = self.inputs(hidden)
-        if bias is None:
-            layout = packing.out_of, packing.into, packing.counts.to(torch.int32)
-            attended: torch.Tensor = Mark.apply(projected, *layout, self.heads, self.width)
-            return attended
-        # Not `chunk`: it measures the width with a dozen operators, each time.
-        query, key, value = packing.unpack(projected).split(self.width, dim=-1)
+        query, key, value = packing.unpack_parts(self.inputs(hidden), self.width, 3)
         return packing.pack(attend(query, key, value, packing.counts, self.heads, bias))
+
+
+class ApartAttention(_Attention):
+    """On a CPU each row by itself, which suits few long ones (see `export.apart`)."""
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return [N, H] of [N, H]."""
+        packing = self.shared.packing
+        layout = packing.out_of, packing.into, packing.start, packing.counts
+        attended: torch.Tensor = Mark.apply(self.inputs(hidden), *layout, self.heads, self.width)
+        return attended
