@@ -7,11 +7,11 @@ from typing import Any
 import onnx
 import torch
 
-from export import apart, embedded, marks, pieces
+from export import embedded, marks, pieces
 
 OPSET = 17
 _OUTPUTS = ["probabilities", "coverage"]
-_CLOSE = (pieces.close, apart.close, embedded.close)
+_CLOSE = (pieces.close, embedded.close)
 
 
 def write(graph: Any, input_names: list[str], file: Path, for_cpu: bool = False) -> None:
@@ -21,13 +21,8 @@ def write(graph: Any, input_names: list[str], file: Path, for_cpu: bool = False)
         graph: the module.
         input_names: of its arguments.
         file: to write.
-        for_cpu: whether the graph, and the module, become what a CPU is quicker with (`pieces`,
-            `apart`, `embedded`, `fast_filter`).
+        for_cpu: whether the graph becomes what a CPU is quicker with (`pieces`, `embedded`).
     """
-    if for_cpu:
-        for module in list(graph.modules()):
-            if hasattr(module, "for_cpu"):
-                module.for_cpu()
     axes = {input_names[0]: {0: "values"}}
     axes |= {name: {0: "batch"} for name in [*input_names[1:], *_OUTPUTS]}
     with warnings.catch_warnings():

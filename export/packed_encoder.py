@@ -4,8 +4,7 @@ from typing import Any
 
 import torch
 
-from export.fast_filter import FastFilter, is_worth_it
-from export.packing import ApartAttention, PackedAttention, Packing, Shared
+from export.packing import PackedAttention, Packing, Shared
 
 # Eight an octave. In whole numbers, which no lower precision of the graph touches.
 _LENGTHS = torch.tensor([(8 + eighth) << octave for octave in range(24) for eighth in range(8)])
@@ -23,8 +22,9 @@ def pack_encoder(base: Any, shared: Shared) -> None:
 class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
     """The positional convolution, with zeros between the clips as beyond a lone clip's ends.
 
-    The bias is added behind: without one, in a graph of its own, it took a quarter of the time that
-    it took in this one with it (benchmarks/README.md).
+    cuDNN searches for a tenth of a second when it meets a convolution of a new length, so there
+    are few of them. The bias is added behind: without one, in a graph of its own, it took a quarter
+    of the time that it took in this one with it (benchmarks/README.md).
     """
 
     def __init__(self, embed: Any, shared: Shared) -> None:
@@ -34,12 +34,6 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         self.shared = shared
         self.gap = embed.conv.kernel_size[0] // 2
         self.conv = embed.conv
-        self.filter: Any = _Filter(embed.conv)
-
-    def for_cpu(self) -> None:
-        """Convolve in parts that share products, where that is quicker."""
-        if is_worth_it(self.conv):
-            self.filter = FastFilter(self.conv)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [1, N, H] of [1, N, H]."""
@@ -49,34 +43,16 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         frame = torch.arange(hidden.shape[1])
         clip = (frame.unsqueeze(1) >= packing.start).sum(dim=1) - 1
         place = frame + before[clip]  # the frame's window begins here and ends a kernel later
-        length = self.filter.length(slots.counts.sum() - self.gap)
+        length = rounded_up(slots.counts.sum() + self.gap)
         stream = torch.zeros(length, hidden.shape[2])
         stream[place + self.gap] = self.batch_norm(hidden.flatten(0, 1))
-        activated: torch.Tensor = self.activation(self.filter(stream)[place] + self.conv.bias)
-        return activated.unsqueeze(0)
-
-
-class _Filter(torch.nn.Module):  # type: ignore[misc]
-    """A grouped convolution without its bias, [T, H] to [T', H], at few lengths.
-
-    cuDNN searches for a tenth of a second when it meets a convolution of a new length.
-    """
-
-    def __init__(self, conv: Any) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def length(self, outputs: torch.Tensor) -> torch.Tensor:
-        """Return how many inputs [] so many outputs [] take, some to spare."""
-        return rounded_up(outputs + self.conv.kernel_size[0])
-
-    def forward(self, stream: torch.Tensor) -> torch.Tensor:
-        """Convolve."""
         # Of two dimensions, because ONNX Runtime's blocked convolution on CPUs is for those alone.
         channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, H, T, 1]
         weight = self.conv.weight.unsqueeze(-1)  # [H, H/G, K, 1]
         convolved = torch.nn.functional.conv2d(channels, weight, groups=self.conv.groups)
-        return convolved.flatten(2).flatten(0, 1).t()
+        frames = convolved.flatten(2).flatten(0, 1).t()[place]
+        activated: torch.Tensor = self.activation(frames + self.conv.bias)
+        return activated.unsqueeze(0)
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:
@@ -89,7 +65,7 @@ class _Attention(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, attention: Any, shared: Shared) -> None:
         super().__init__()
-        self.attend = ApartAttention(*_taken_over(attention), shared)
+        self.attend = _self_attention(attention, shared)
         self.out_proj = attention.out_proj
 
     def forward(self, hidden: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None, None]:
@@ -106,7 +82,7 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, attention: Any, shared: Shared) -> None:
         super().__init__()
-        self.attend = PackedAttention(*_taken_over(attention), shared)
+        self.attend = _self_attention(attention, shared)
         self.shared = shared
         self.inner = attention
         self.heads = attention.num_heads
@@ -155,8 +131,8 @@ class _GatedAttention(torch.nn.Module):  # type: ignore[misc]
         return (gate_a * (gate_b * constant - 1.0) + 2.0).squeeze(2)
 
 
-def _taken_over(attention: Any) -> tuple[Any, Any, Any, int]:
-    """Return its layers and number of heads, and take the layers out of it."""
-    layers = attention.q_proj, attention.k_proj, attention.v_proj
+def _self_attention(attention: Any, shared: Shared) -> PackedAttention:
+    parts = attention.q_proj, attention.k_proj, attention.v_proj
+    packed = PackedAttention(*parts, attention.num_heads, shared)
     del attention.q_proj, attention.k_proj, attention.v_proj
-    return *layers, attention.num_heads
+    return packed

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from export.apart import Mark
-
 
 class Packing:
     """Where the rows of the running batch lie; N is the sum of `counts`, L their maximum.
@@ -122,7 +120,7 @@ def joined(*layers: Any) -> Any:
     return together
 
 
-class _Attention(torch.nn.Module):  # type: ignore[misc]
+class PackedAttention(torch.nn.Module):  # type: ignore[misc]
     """Self-attention over packed rows, with the weights of the layer that it stands in for."""
 
     def __init__(self, query: Any, key: Any, value: Any, heads: int, shared: Shared) -> None:
@@ -132,23 +130,8 @@ class _Attention(torch.nn.Module):  # type: ignore[misc]
         self.heads = heads
         self.shared = shared
 
-
-class PackedAttention(_Attention):
-    """All rows at once, padded."""
-
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Return [N, H] of [N, H]; bias is [B, heads, L, L]."""
         packing = self.shared.packing
         query, key, value = packing.unpack_parts(self.inputs(hidden), self.width, 3)
         return packing.pack(attend(query, key, value, packing.counts, self.heads, bias))
-
-
-class ApartAttention(_Attention):
-    """On a CPU each row by itself, which suits few long ones (see `export.apart`)."""
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return [N, H] of [N, H]."""
-        packing = self.shared.packing
-        layout = packing.out_of, packing.into, packing.start, packing.counts
-        attended: torch.Tensor = Mark.apply(self.inputs(hidden), *layout, self.heads, self.width)
-        return attended

@@ -59,5 +59,4 @@ def test_only_what_a_cpu_serves_is_in_pieces(
 
 
 def _loops(file: Path) -> int:
-    loops = [node for node in onnx.load(file).graph.node if node.op_type == "Loop"]
-    return [loop.attribute[0].g.name for loop in loops].count("piece")
+    return [node.op_type for node in onnx.load(file).graph.node].count("Loop")
