@@ -24,7 +24,7 @@ from tests.export.exported import export
 # https://github.com/microsoft/onnxruntime/blob/001d12d2/docs/OperatorKernels.md
 ON_CUDA = set(
     "Add Cast Concat ConstantOfShape Conv Div Erf Flatten Gather Gemm LayerNormalization MatMul "  # noqa: SIM905
-    "Mul MultiHeadAttention Reshape ScatterElements Shape Slice Split Squeeze Sub Tanh Transpose "
+    "Mul MultiHeadAttention Reshape ScatterElements Shape Slice Squeeze Sub Tanh Transpose "
     "Unsqueeze Where".split()
 )
 WITHOUT_KERNEL = {"Constant"}  # a value, no computation
