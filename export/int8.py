@@ -24,17 +24,17 @@ from typing import Any
 
 import torch
 
+from export import int8_filter
 from export.frames import Windowed
-from export.int8_operators import LEVELS, Normalize, Product, Quantize
+from export.int8_operators import Normalize, Product, Quantize, levels
 from export.manifest import Branch
 from export.rounding import rounded
+from export.seen import Inputs, Seen
 
 _WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
 _SMOOTHING = 0.65  # measured on the text starter: 0.5 to 0.9 were tried
 _WIDE_CHANNELS = 16
-_CLIPPED = 1e-4  # share of normalized values that may be cut off
-_SORTED = 200_000  # values that this share is taken of
 
 
 @dataclass(frozen=True)
@@ -56,69 +56,6 @@ ATTEMPTS: dict[Branch, tuple[Kept, ...]] = {
 """Fastest first: the first that passes the gate is published."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What a product's inputs are like: their ends, mean [K] and covariance [K, K]."""
-
-    low: float
-    high: float
-    mean: torch.Tensor
-    covariance: torch.Tensor
-
-
-class Seen:
-    """What a layer's inputs were while the graph ran, `normalized` first or as they came."""
-
-    def __init__(self, normalized: bool) -> None:
-        self.normalized = normalized
-        self.low: Any = 0.0
-        self.high: Any = 0.0
-        self.origin: Any = None  # near the mean, so that sums of squares keep their digits
-        self.total: Any = 0.0
-        self.squares: Any = 0.0
-        self.rows = 0
-
-    def see(self, values: torch.Tensor) -> None:
-        """Widen the ranges [K] to hold `values` [..., K], and add to their sums."""
-        rows = values.flatten(0, -2)
-        if self.normalized:
-            rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
-            some = rows.flatten()[:: max(1, rows.numel() // _SORTED)].sort().values
-            cut = int(_CLIPPED * len(some) / 2)
-            rows = rows.clamp(some[cut], some[-1 - cut])
-        self.low = torch.minimum(rows.amin(dim=0), torch.as_tensor(self.low))
-        self.high = torch.maximum(rows.amax(dim=0), torch.as_tensor(self.high))
-        if self.origin is None:
-            self.origin = rows.mean(dim=0)
-            self.squares = torch.zeros(rows.shape[1], rows.shape[1])
-        rows = rows - self.origin
-        self.total += rows.sum(dim=0)
-        self.squares.addmm_(rows.t(), rows)
-        self.rows += rows.shape[0]
-
-    @property
-    def reach(self) -> torch.Tensor:
-        """The largest absolute value [K]."""
-        return torch.maximum(self.high, -self.low).clamp(min=1e-5)
-
-    def multiply(self, gain: torch.Tensor) -> None:
-        """Take each channel for multiplied by its gain [K], which is positive."""
-        self.low, self.high = self.low * gain, self.high * gain
-        self.origin, self.total = self.origin * gain, self.total * gain
-        self.squares = self.squares * torch.outer(gain, gain)
-
-    def scaled(self, gain: torch.Tensor) -> Inputs:
-        """Return what the inputs are like once each channel is multiplied by its gain [K]."""
-        beyond = self.total / self.rows
-        covariance = self.squares / self.rows - torch.outer(beyond, beyond)
-        return Inputs(
-            low=float((self.low * gain).min()),
-            high=float((self.high * gain).max()),
-            mean=(self.origin + beyond) * gain,
-            covariance=covariance * torch.outer(gain, gain),
-        )
-
-
 def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
     """Replace the graph's large linear layers by int8 ones, in place.
 
@@ -127,8 +64,10 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
         run: calls the graph on the inputs to calibrate with.
         kept: what is not.
     """
-    with _watched(graph) as seen:
+    with _watched(graph) as seen, int8_filter.watched(graph) as ranges:
         run(graph)
+    if not kept.convolutions:
+        int8_filter.replace(graph, ranges)
     folded = set(_fold(graph, seen))
     for parent, name, layer in list(_products(graph)):
         if seen[layer].normalized:
@@ -228,13 +167,12 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, inputs: Inputs) -> None:
         super().__init__()
-        low, high = min(inputs.low, 0.0), max(inputs.high, 0.0)  # 0 must be one of the levels
-        scale = max(high - low, 1e-6) / LEVELS
+        scale, zero = levels(inputs.low, inputs.high)
         weight_scale = weight.abs().amax(dim=0).clamp(min=1e-9) / _WEIGHT_MAX
         integers = rounded(weight, weight_scale, inputs.covariance, _WEIGHT_MAX)
         off = torch.matmul(inputs.mean, integers * weight_scale - weight)  # on average
-        self.register_buffer("scale", torch.tensor(scale))
-        self.register_buffer("zero", torch.tensor(round(-low / scale), dtype=torch.uint8))
+        self.register_buffer("scale", scale)
+        self.register_buffer("zero", zero)
         self.register_buffer("weight", integers.contiguous())
         self.register_buffer("weight_scale", weight_scale)
         self.register_buffer("bias", bias - off)

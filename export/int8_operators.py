@@ -11,6 +11,13 @@ LEVELS = 255  # of an input: 0 to 255
 _EPSILON = 1e-12  # a row of zeros stays one; quieter rows than a whisper keep their digits
 
 
+def levels(low: float, high: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return scale and zero point [] so that `LEVELS` steps reach from `low` to `high`."""
+    low, high = min(low, 0.0), max(high, 0.0)  # 0 must be one of the levels
+    scale = max(high - low, 1e-6) / LEVELS
+    return torch.tensor(scale), torch.tensor(round(-low / scale), dtype=torch.uint8)
+
+
 class Quantize(torch.autograd.Function):  # type: ignore[misc]  # torch is untyped here
     """Float32 values, a scale and a zero point to uint8."""
 
@@ -70,3 +77,49 @@ class Normalize(torch.autograd.Function):  # type: ignore[misc]
             normalized.setType(rows.type()),
             inverse.setType(rows.type().with_sizes([*rows.type().varyingSizes()[:-1], 1])),
         )
+
+
+class Dequantize(torch.autograd.Function):  # type: ignore[misc]
+    """The float32 values that uint8 integers stand for."""
+
+    @staticmethod
+    def forward(
+        _context: Any, integers: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor
+    ) -> torch.Tensor:
+        """Return them, in the same shape."""
+        return (integers.float() - zero.float()) * scale
+
+    @staticmethod
+    def symbolic(g: Any, integers: Any, scale: Any, zero: Any) -> Any:
+        """Emit DequantizeLinear."""
+        made = g.op("DequantizeLinear", integers, scale, zero)
+        return made.setType(integers.type().with_dtype(torch.float32))
+
+
+class Convolution(torch.autograd.Function):  # type: ignore[misc]
+    """A grouped convolution over time, of integers to integers."""
+
+    @staticmethod
+    def forward(_context: Any, *inputs: Any) -> torch.Tensor:
+        """Return uint8 [1, T', 1, D] of uint8 [1, T, 1, C].
+
+        Args:
+            inputs: the integers, their scale and zero; int8 weights [D, C/G, K, 1], their scales
+                [D]; the result's scale and zero; the number of groups G.
+        """
+        integers, scale, zero, weight, weight_scale, to_scale, to_zero, groups = inputs
+        channels = integers.permute(0, 3, 1, 2).float() - zero.float()
+        sums = torch.nn.functional.conv2d(channels, weight.float(), groups=groups)
+        products = sums.permute(0, 2, 3, 1) * (scale * weight_scale)
+        return Quantize.forward(None, products, to_scale, to_zero)
+
+    @staticmethod
+    def symbolic(g: Any, *inputs: Any) -> Any:
+        """Emit QLinearConv with channels last."""
+        integers, scale, zero, weight, weight_scale, to_scale, to_zero, groups = inputs
+        channels = weight_scale.type().sizes()[0]
+        weight_zero = g.op("Constant", value_t=torch.zeros(channels, dtype=torch.int8))
+        arguments = integers, scale, zero, weight, weight_scale, weight_zero, to_scale, to_zero
+        attributes = {"group_i": groups, "channels_last_i": 1}
+        made = g.op("com.microsoft::QLinearConv", *arguments, **attributes)
+        return made.setType(integers.type().with_sizes([1, None, 1, channels]))

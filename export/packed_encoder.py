@@ -33,7 +33,8 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         self.activation = embed.activation
         self.shared = shared
         self.gap = embed.conv.kernel_size[0] // 2
-        self.conv = embed.conv
+        self.filter: Any = Filter(embed.conv)
+        self.bias = embed.conv.bias
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [1, N, H] of [1, N, H]."""
@@ -46,13 +47,29 @@ class _PositionalConv(torch.nn.Module):  # type: ignore[misc]  # torch is untype
         length = rounded_up(slots.counts.sum() + self.gap)
         stream = torch.zeros(length, hidden.shape[2])
         stream[place + self.gap] = self.batch_norm(hidden.flatten(0, 1))
-        # Of two dimensions, because ONNX Runtime's blocked convolution on CPUs is for those alone.
-        channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, H, T, 1]
-        weight = self.conv.weight.unsqueeze(-1)  # [H, H/G, K, 1]
-        convolved = torch.nn.functional.conv2d(channels, weight, groups=self.conv.groups)
-        frames = convolved.flatten(2).flatten(0, 1).t()[place]
-        activated: torch.Tensor = self.activation(frames + self.conv.bias)
+        activated: torch.Tensor = self.activation(self.filter(stream)[place] + self.bias)
         return activated.unsqueeze(0)
+
+
+class Filter(torch.nn.Module):  # type: ignore[misc]
+    """A convolution over time without its bias, [T, C] to [T', D]."""
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__()
+        self.conv = conv
+        self.groups = conv.groups
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """[D, C/G, K, 1], of two dimensions as ONNX Runtime's blocked convolution on CPUs is."""
+        weight: torch.Tensor = self.conv.weight.unsqueeze(-1)
+        return weight
+
+    def forward(self, stream: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of all windows that lie wholly inside."""
+        channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, C, T, 1]
+        convolved = torch.nn.functional.conv2d(channels, self.weight, groups=self.groups)
+        return convolved.flatten(2).flatten(0, 1).t()
 
 
 def rounded_up(length: torch.Tensor) -> torch.Tensor:

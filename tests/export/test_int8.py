@@ -17,12 +17,13 @@ from export.build import write_int8
 from export.checkpoint import read
 from export.errors import ExportError
 from export.gate import Gate, judge
-from export.int8 import Int8Linear, Kept, Seen, quantize
+from export.int8 import Int8Linear, Kept, quantize
 from export.manifest import Branch
 from export.parity import run
 from export.prepared import Prepared, prepare
 from export.real_inputs import clips
 from export.rounding import rounded
+from export.seen import Seen
 from export.starter import GRAPH, GRAPHS, STARTERS, publish_starter
 from tests.export.exported import export, open_graph
 
