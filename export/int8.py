@@ -29,7 +29,7 @@ from export.frames import Windowed
 from export.int8_operators import Normalize, Product, Quantize, levels
 from export.manifest import Branch
 from export.rounding import rounded
-from export.seen import Inputs, Seen
+from export.seen import Inputs, Seen, hooked
 
 _WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
@@ -203,9 +203,5 @@ def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
         layer.register_forward_pre_hook(lambda module, args: seen[module].see(args[0]))
         for layer in seen
     ]
-    try:
-        with torch.no_grad():
-            yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks):
+        yield seen

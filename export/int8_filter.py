@@ -14,7 +14,7 @@ import torch
 
 from export.int8_operators import Convolution, Dequantize, Quantize, levels
 from export.packed_encoder import Filter
-from export.seen import Range
+from export.seen import Range, hooked
 
 _WEIGHT_MAX = 64  # as in `export.int8`
 _SMOOTHING = 0.65
@@ -94,9 +94,5 @@ def watched(graph: Any) -> Iterator[dict[Filter, Ranges]]:
     """Record the ranges of each filter while the graph runs."""
     seen = {layer: Ranges() for _, _, layer in _filters(graph)}
     hooks = [layer.register_forward_hook(ranges.see) for layer, ranges in seen.items()]
-    try:
-        with torch.no_grad():
-            yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks):
+        yield seen

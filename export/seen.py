@@ -1,5 +1,7 @@
 """What a layer's values were like while the graph ran on the inputs to calibrate with."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +91,14 @@ class Seen(Range):
             mean=(self.origin + beyond) * gain,
             covariance=covariance * torch.outer(gain, gain),
         )
+
+
+@contextmanager
+def hooked(hooks: Sequence[Any]) -> Iterator[None]:
+    """Run without gradients, and take the modules' hooks away afterwards."""
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
