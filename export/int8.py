@@ -26,14 +26,12 @@ import torch
 
 from export import int8_filter
 from export.frames import Windowed
-from export.int8_operators import Normalize, Product, Quantize, levels
+from export.int8_operators import WEIGHT_MAX, Normalize, Product, Quantize, levels
 from export.manifest import Branch
 from export.rounding import rounded
 from export.seen import Inputs, Seen, hooked
 
-_WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
-_SMOOTHING = 0.65  # measured on the text starter: 0.5 to 0.9 were tried
 _WIDE_CHANNELS = 16
 
 
@@ -82,10 +80,8 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
 
 
 def _gain(layer: Any, seen: Seen) -> torch.Tensor:
-    """Return what to multiply each channel [K] by, so that they and their weights range alike."""
-    weigh = layer.weight.detach().abs().amax(dim=0).clamp(min=1e-5)
-    gain: torch.Tensor = weigh ** (1 - _SMOOTHING) / seen.reach**_SMOOTHING
-    return gain
+    """Return what to multiply each of a linear layer's input channels [K] by."""
+    return seen.smoothing(layer.weight.detach().abs().amax(dim=0))
 
 
 def _fold(graph: Any, seen: dict[Any, Seen]) -> Iterator[Any]:
@@ -168,8 +164,8 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, inputs: Inputs) -> None:
         super().__init__()
         scale, zero = levels(inputs.low, inputs.high)
-        weight_scale = weight.abs().amax(dim=0).clamp(min=1e-9) / _WEIGHT_MAX
-        integers = rounded(weight, weight_scale, inputs.covariance, _WEIGHT_MAX)
+        weight_scale = weight.abs().amax(dim=0).clamp(min=1e-9) / WEIGHT_MAX
+        integers = rounded(weight, weight_scale, inputs.covariance, WEIGHT_MAX)
         off = torch.matmul(inputs.mean, integers * weight_scale - weight)  # on average
         self.register_buffer("scale", scale)
         self.register_buffer("zero", zero)

@@ -12,12 +12,9 @@ from typing import Any
 
 import torch
 
-from export.int8_operators import Convolution, Dequantize, Quantize, levels
+from export.int8_operators import WEIGHT_MAX, Convolution, Dequantize, Quantize, levels
 from export.packed_encoder import Filter
 from export.seen import Range, hooked
-
-_WEIGHT_MAX = 64  # as in `export.int8`
-_SMOOTHING = 0.65
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,17 @@ class Int8Filter(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
 
     def __init__(self, layer: Filter, ranges: Ranges) -> None:
         super().__init__()
-        self.groups = layer.groups
-        weight = layer.weight.detach()  # [D, C/G, K, 1]
-        of_input = weight.unflatten(0, (self.groups, -1)).abs().amax(dim=(1, 3, 4)).flatten()  # [C]
-        gain = of_input.clamp(min=1e-5) ** (1 - _SMOOTHING) / ranges.inputs.reach**_SMOOTHING
-        shared = gain.reshape(self.groups, 1, -1, 1, 1)
-        weight = (weight.unflatten(0, (self.groups, -1)) / shared).flatten(0, 1)
-        scale = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-9) / _WEIGHT_MAX
+        self.groups = layer.conv.groups
+        grouped = layer.weight.detach().unflatten(0, (self.groups, -1))  # [G, D/G, C/G, K, 1]
+        gain = ranges.inputs.smoothing(grouped.abs().amax(dim=(1, 3, 4)).flatten())  # [C]
+        weight = (grouped / gain.reshape(self.groups, 1, -1, 1, 1)).flatten(0, 1)
+        scale = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-9) / WEIGHT_MAX
         integers = torch.round(weight / scale.reshape(-1, 1, 1, 1)).to(torch.int8)
         self.register_buffer("gain", gain)
         self.register_buffer("weight", integers)
         self.register_buffer("weight_scale", scale)
         self._keep("input", *ranges.inputs.ends(gain))
-        self._keep("output", *ranges.outputs.ends(torch.ones(len(scale))))
+        self._keep("output", *ranges.outputs.ends())
 
     def _keep(self, name: str, low: float, high: float) -> None:
         scale, zero = levels(low, high)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 LEVELS = 255  # of an input: 0 to 255
+WEIGHT_MAX = 64  # 2 · 255 · 64 just fits into 16 bits
 _EPSILON = 1e-12  # a row of zeros stays one; quieter rows than a whisper keep their digits
 
 

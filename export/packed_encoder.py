@@ -57,7 +57,6 @@ class Filter(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, conv: Any) -> None:
         super().__init__()
         self.conv = conv
-        self.groups = conv.groups
 
     @property
     def weight(self) -> torch.Tensor:
@@ -68,7 +67,7 @@ class Filter(torch.nn.Module):  # type: ignore[misc]
     def forward(self, stream: torch.Tensor) -> torch.Tensor:
         """Return the outputs of all windows that lie wholly inside."""
         channels = stream.t().unsqueeze(0).unsqueeze(-1)  # [1, C, T, 1]
-        convolved = torch.nn.functional.conv2d(channels, self.weight, groups=self.groups)
+        convolved = torch.nn.functional.conv2d(channels, self.weight, groups=self.conv.groups)
         return convolved.flatten(2).flatten(0, 1).t()
 
 
