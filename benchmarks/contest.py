@@ -16,8 +16,8 @@ from benchmarks.rounds import TURNS, in_turn
 from benchmarks.rows import Row, Rows
 from benchmarks.sources import Models
 from benchmarks.variants import Probabilities, Variant
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress
 
 _CHECKED: dict[Branch, tuple[float, ...]] = {"text": (9, 24), "audio": (1, 1.7)}
 _EVERY_S = 2.0

@@ -13,7 +13,7 @@ from benchmarks.machines import machine
 from benchmarks.points import Point
 from benchmarks.rounds import TURNS
 from benchmarks.sources import Models
-from export.hub_progress import Progress
+from export.progress import Progress
 
 
 def measure(models: Models, points: Sequence[Point], plan: Plan, kept: Kept, say: Progress) -> None:

@@ -12,8 +12,8 @@ from benchmarks.peers.runner import Weights
 from benchmarks.sources import newest
 from benchmarks.weights import Checkpoint, full_size
 from export import manifest as manifests
-from export.hub_progress import Progress
 from export.manifest import Branch, Manifest, Precision
+from export.progress import Progress
 from export.run import export_checkpoint, origin
 
 PLAIN, BEST = "fp32", "best"

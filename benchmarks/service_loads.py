@@ -17,7 +17,7 @@ from benchmarks.results import ApiLoad
 from benchmarks.server import running_triton
 from benchmarks.service import ENSEMBLES
 from benchmarks.stack import Stack
-from export.hub_progress import Progress
+from export.progress import Progress
 
 _SWEPT = "emotion_multimodal"
 _WARM_UP_S = 1.0

@@ -14,7 +14,7 @@ from benchmarks.results import Ratio
 from benchmarks.server import running_triton
 from benchmarks.service_loads import closed, load
 from benchmarks.stack import Stack
-from export.hub_progress import Progress
+from export.progress import Progress
 
 _UNIT = "requests per second"
 

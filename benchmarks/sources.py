@@ -10,8 +10,8 @@ from benchmarks.weights import full_size
 from export import manifest as manifests
 from export.checkpoint import Checkpoint, read
 from export.errors import ExportError
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress
 from export.versions import MODELS, versions
 
 

@@ -15,8 +15,8 @@ from benchmarks.peers.runner import started
 from benchmarks.prepare import BEST, Prepared
 from benchmarks.sources import newest
 from export import manifest as manifests
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress
 from serving.ports import answers, free_ports
 
 _PORTS = ("API", "UI", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METRICS")

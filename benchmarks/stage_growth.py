@@ -12,7 +12,7 @@ from benchmarks.plan import Plan
 from benchmarks.prepare import BEST, Prepared
 from benchmarks.results import Grown, Results
 from benchmarks.stack import Stack, best_stack
-from export.hub_progress import Progress
+from export.progress import Progress
 
 _FEWEST = 8
 """Requests at a point."""

@@ -12,8 +12,8 @@ from benchmarks.points import Measured
 from benchmarks.prepare import Prepared
 from benchmarks.results import Results
 from benchmarks.sources import full_size_models, published
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress
 
 
 def run(prepared: Prepared, plan: Plan, finished: Finished, threads: int, say: Progress) -> Results:

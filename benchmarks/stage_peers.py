@@ -17,7 +17,7 @@ from benchmarks.prepare import BEST, Prepared
 from benchmarks.request_floor import request_floor_s
 from benchmarks.results import OURS, Results, Whole
 from benchmarks.stack import best_stack
-from export.hub_progress import Progress
+from export.progress import Progress
 
 _TOLERANCE_INT8 = 0.1
 """Of our scores: int8 moves those of random weights further than those of real ones."""

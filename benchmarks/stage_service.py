@@ -11,7 +11,7 @@ from benchmarks.server import running_triton
 from benchmarks.service_loads import ServiceLoads
 from benchmarks.service_ratios import ServiceRatios, requests_of
 from benchmarks.stack import Stack, best_stack
-from export.hub_progress import Progress
+from export.progress import Progress
 
 
 def run(prepared: Prepared, plan: Plan, finished: Finished, threads: int, say: Progress) -> Results:

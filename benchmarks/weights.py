@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.hub import cached
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress
 from export.random_checkpoint import make
 from export.run import DEFAULTS
 from export.starter import STARTERS

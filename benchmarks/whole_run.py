@@ -20,8 +20,8 @@ from benchmarks.plan import Plan
 from benchmarks.prepare import Prepared, prepare
 from benchmarks.results import Results, merged, save
 from benchmarks.targets import targets
-from export.hub_progress import Progress
 from export.manifest import Precision
+from export.progress import Progress
 
 Stage = Callable[[Prepared, Plan, Finished, int, Progress], Results]
 STAGES: Mapping[str, Stage] = {

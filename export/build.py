@@ -13,10 +13,10 @@ from export import onnx_file, parity
 from export.errors import ExportError
 from export.fp16 import to_fp16
 from export.gate import Gate, judge
-from export.hub_progress import Progress
 from export.int8 import ATTEMPTS, Kept, quantize
 from export.manifest import Branch, Manifest, Precision
 from export.prepared import Prepared
+from export.progress import Progress
 
 
 def build(

@@ -21,8 +21,8 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from export.gate import Gate, judge
-from export.hub_progress import Progress
 from export.prepared import RealInputs
+from export.progress import Progress
 
 _FIRST_LAYER = "/convolutions/first/"
 _ACTIVATION = "/activation/"

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from export.hub_progress import Progress
 from export.manifest import Branch, Precision
+from export.progress import Progress
 from export.random_checkpoint import make
 from export.run import DEFAULT_TOLERANCE, export_checkpoint
 

@@ -13,7 +13,8 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from export.errors import ExportError
 from export.hub_errors import explain, is_network
-from export.hub_progress import Progress, watched
+from export.hub_progress import watched
+from export.progress import Progress
 
 _SMALL_FILES = {
     "config.json",

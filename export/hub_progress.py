@@ -1,13 +1,10 @@
 """Says how far a download is."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Progress = Callable[[str], None]
-
-_EVERY_S = 2.0
+from export.progress import Progress, repeated
 
 
 @contextmanager
@@ -18,20 +15,13 @@ def watched(source: str, name: str, size_bytes: int, progress: Progress) -> Iter
 
     blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source, repo_type="model")
     total = f" of {size_bytes / 1e6:.0f} MB" if size_bytes else " MB"
-    done = threading.Event()
 
     def report() -> None:
-        while not done.wait(_EVERY_S):
-            progress(f"downloading {source} {name}: {_arrived(blobs) / 1e6:.0f}{total}")
+        progress(f"downloading {source} {name}: {_arrived(blobs) / 1e6:.0f}{total}")
 
-    progress(f"downloading {source} {name}: {_arrived(blobs) / 1e6:.0f}{total}")
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
-    try:
+    report()
+    with repeated(report):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _arrived(repository: Path) -> int:

@@ -22,10 +22,10 @@ from export.checkpoint import read
 from export.errors import ExportError
 from export.fp16 import to_fp16
 from export.gate import Gate, judge
-from export.hub_progress import Progress
 from export.int8 import Kept
 from export.manifest import Branch
 from export.prepared import Prepared, RealInputs, prepare
+from export.progress import Progress
 from export.run import DEFAULT_TOLERANCE
 from export.shared_weights import share
 from export.starter import FILES, GRAPH, GRAPHS, STARTERS, WEIGHTS, name, revision

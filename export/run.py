@@ -9,8 +9,8 @@ from typing import Literal
 from export import manifest as manifests
 from export.checkpoint import read
 from export.errors import ExportError
-from export.hub_progress import Progress
 from export.manifest import Branch, Manifest, Precision, Weights
+from export.progress import Progress
 from export.publish import staged
 
 DEFAULTS: dict[Branch, tuple[str, str]] = {

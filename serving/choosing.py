@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.errors import ExportError
-from export.hub_progress import Progress
 from export.manifest import Branch, Manifest
+from export.progress import Progress
 from export.versions import intact
 from serving.choice import Choice, following, read_choice
 from serving.provision import provide

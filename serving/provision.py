@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from export.errors import ExportError
-from export.hub_progress import Progress
 from export.manifest import Branch, Manifest, Weights
+from export.progress import Progress
 from export.publish import find
 from export.run import DEFAULTS, export_checkpoint, origin
 from export.starter import publish_starter

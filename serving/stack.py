@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from export.hub_progress import Progress
+from export.progress import Progress
 from serving import control
 from serving.errors import ServingError
 from serving.ports import require_free

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from export.hub_progress import Progress
+from export.progress import Progress
 from serving.errors import ServingError
 from serving.process import Child
 from serving.server import Server

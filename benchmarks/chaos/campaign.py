@@ -8,7 +8,7 @@ from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.result import RECOVERY_LIMIT_S, Result
 from benchmarks.chaos.system import System
 from benchmarks.chaos.waiting import within
-from export.hub_progress import Progress
+from export.progress import Progress
 
 SHORT_HOLD_S = 2.0
 NO_SMALL_DISK = (

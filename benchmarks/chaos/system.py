@@ -19,7 +19,7 @@ from benchmarks.chaos.mix import every_kind
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.http_requests import encode
 from benchmarks.inputs import equal_clips
-from export.hub_progress import Progress
+from export.progress import Progress
 from serving.ports import free_ports
 from serving.process import Child
 from serving.settings import PROJECT

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.hub_progress import Progress
 from export.manifest import Branch
+from export.progress import Progress, lasting
 from export.versions import MODELS, intact
 from serving.choice import ENSEMBLES, Choice, pin, pinned, read_choice
 from serving.configs import FILE_NAME, read_config, write_config
@@ -64,14 +64,10 @@ class Served:
         self.synchronize(self.folder)
         for triton in self.tritons:
             for name in MODELS[branch]:
-                triton.load(name)
+                self._load(triton, name)
                 self._require(triton, triton.serves(name, versions))
                 for version in triton.states(name).keys() - set(versions):
-                    if not triton.wait_unloaded(name, version, DRAIN_TIMEOUT_S):
-                        self.say(
-                            f"{name} version {version} still answers a request after "
-                            f"{DRAIN_TIMEOUT_S:g} s; Triton unloads it when that ends"
-                        )
+                    self._wait_unloaded(triton, name, version)
 
     def pin(self, branch: Branch, choice: Choice) -> None:
         """Have the ensembles call the chosen version; a trial of it is over then.
@@ -87,7 +83,7 @@ class Served:
         self.synchronize(self.folder)
         for triton in self.tritons:
             for name in ENSEMBLES[branch]:
-                triton.load(name)
+                self._load(triton, name)
                 self._require(triton, pinned(triton.config(name), branch) == choice.version)
         if self._has_candidates():
             self.settle(read_trial(self.folder))
@@ -104,7 +100,21 @@ class Served:
         self.synchronize(self.folder)
         for name in trial.ensembles if trial else ():
             for triton in self.tritons:
-                triton.load(name)
+                self._load(triton, name)
+
+    def _load(self, triton: SwappedTriton, name: str) -> None:
+        with lasting(f"Triton at {triton.url} loads {name}", self.say):
+            triton.load(name)
+
+    def _wait_unloaded(self, triton: SwappedTriton, name: str, version: int) -> None:
+        what = f"{name} version {version}"
+        with lasting(f"Triton at {triton.url} answers the last requests of {what}", self.say):
+            unloaded = triton.wait_unloaded(name, version, DRAIN_TIMEOUT_S)
+        if not unloaded:
+            self.say(
+                f"{what} still answers a request after {DRAIN_TIMEOUT_S:g} s; Triton unloads it "
+                "when that ends"
+            )
 
     def _require(self, triton: SwappedTriton, read: bool) -> None:
         """Raise ServingError unless a Triton has read what was written."""

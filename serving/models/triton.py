@@ -137,6 +137,11 @@ def _told(error: InferenceServerException) -> str:
         )
     if "explicit model load / unload is not allowed" in message:
         return f"{message}: start it with --model-control-mode=explicit"
+    if error.status() == "StatusCode.DEADLINE_EXCEEDED":
+        return (
+            "it does not answer; its log may tell why. If it stays so, start it anew and give "
+            "this command again, which finishes what is left"
+        )
     return message
 
 

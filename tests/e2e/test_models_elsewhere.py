@@ -35,14 +35,18 @@ class Elsewhere:
     def models(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         options = ["--repository", str(self.folder), "--triton", self.triton.grpc_url]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NEUROSENSE_")}
-        return subprocess.run(
-            [NEUROSENSE, "models", *arguments, *options],
-            env={**environment, "NEUROSENSE_STATE_DIR": str(self.folder.parent / "state")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        try:
+            return subprocess.run(
+                [NEUROSENSE, "models", *arguments, *options],
+                env={**environment, "NEUROSENSE_STATE_DIR": str(self.folder.parent / "state")},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        except subprocess.TimeoutExpired as stuck:  # nobody keeps this Triton going
+            log = (self.folder.parent / "triton.log").read_text()[-5000:]
+            pytest.fail(f"{arguments} did not end; it said:\n{stuck.stderr!r}\nTriton said:\n{log}")
 
 
 @pytest.fixture(scope="module")
