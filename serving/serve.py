@@ -14,7 +14,8 @@ from serving.models.exclusive import swapping
 from serving.repository import render
 from serving.run_folder import run_folder
 from serving.settings import Settings
-from serving.stack import check_ports, running, state_lock
+from serving.stack import check_ports, running
+from serving.state_lock import state_lock
 from serving.supervisor import stop_on_signals, supervise
 
 _console = Console(highlight=False, soft_wrap=True)

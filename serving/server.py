@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from export.progress import Progress
 from serving.ports import answers
 from serving.process import Child
 from serving.settings import PROJECT
@@ -44,6 +45,14 @@ class Server(ABC):
         """Return in words why it will never give a sign of life after a launch, or None."""
         return None
 
+    def not_served(self) -> Mapping[str, str]:
+        """Return the reasons why what it should serve is not, by name, once it is back.
+
+        Raises:
+            ServingError: it does not say.
+        """
+        return {}
+
     def to_blame(self) -> str | None:
         """Return the part that ended its life, where it could live without that one, or None."""
         return None
@@ -81,6 +90,12 @@ class Server(ABC):
         """End it; returns when it is gone."""
         if self.child is not None:
             self.child.stop()
+
+
+def tell_not_served(missing: Mapping[str, str], say: Progress) -> None:
+    """Say what a server does without, and why."""
+    for what, why in missing.items():
+        say(f"NOT SERVED, what needs it is answered without: {what}: {why}")
 
 
 class Program(Server):

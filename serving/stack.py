@@ -1,7 +1,6 @@
 """The whole system on one machine: database, Triton, API and page, in that order."""
 
 import contextlib
-import fcntl
 import os
 import secrets
 import sys
@@ -12,29 +11,13 @@ import httpx
 
 from export.progress import Progress
 from serving import control
-from serving.errors import ServingError
 from serving.ports import require_free
 from serving.postgres import Postgres
-from serving.server import Program, Server
+from serving.server import Program, Server, tell_not_served
 from serving.settings import Settings
 from serving.triton import Triton
 
 _GRPC_URL = "NEUROSENSE_TRITON_GRPC_URL"
-
-
-@contextlib.contextmanager
-def state_lock(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder; ServingError if another start already does."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ServingError(
-                f"another neurosense runs on {state_dir}: stop it, or choose another folder "
-                "with NEUROSENSE_STATE_DIR (and other ports)"
-            ) from None
-        yield
 
 
 def check_ports(settings: Settings) -> None:
@@ -68,9 +51,8 @@ def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[S
         triton = _triton(settings, run_dir)
         stack.enter_context(triton)
         stack.enter_context(_control_key(settings.state_dir / "triton_control_key", triton))
-        failed = triton.failed_models()
-        for model, reason in failed.items():
-            say(f"NOT SERVED, what needs it is answered without: {model}: {reason}")
+        failed = triton.not_served()
+        tell_not_served(failed, say)
         say("Starting the API and the page ...")
         page_key = secrets.token_urlsafe(32)
         api = _api(settings, triton, database_url, page_key)
@@ -81,10 +63,12 @@ def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[S
         for program in programs:
             program.wait_until(program.back if failed else program.ready)
         _tell_of_log(settings, say)
-        yield [*servers, triton, *programs]
-        say("Stopping ...")
-        for server in (triton, *programs):  # not the database: it takes the others' last rows
-            server.ask_to_stop()
+        try:
+            yield [*servers, triton, *programs]
+        finally:
+            say("Stopping ...")
+            for program in programs:  # not what the API's last requests need
+                program.ask_to_stop()
 
 
 def _tell_of_log(settings: Settings, say: Progress) -> None:
@@ -101,16 +85,20 @@ def _tell_of_log(settings: Settings, say: Progress) -> None:
 def _told(path: Path, url: str) -> Iterator[None]:
     """Keep the database's URL in a file while it runs, for people with psql."""
     path.write_text(f"{url}\n")
-    yield
-    path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def _control_key(path: Path, triton: Triton) -> Iterator[None]:
     """Keep the key of Triton's administration in a file while it runs, for its owner."""
     control.write_key(path, triton.control_key)
-    yield
-    path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _postgres(settings: Settings, run_dir: Path) -> Postgres:

@@ -13,24 +13,25 @@ from typing import NoReturn
 from export.progress import Progress
 from serving.errors import ServingError
 from serving.process import Child
-from serving.server import Server
+from serving.server import Server, tell_not_served
 
 _POLL_S = 0.1
-_POLLS_A_LOOK = 5
+_LOOK_EVERY_S = 0.5
 _PROBE_EVERY_S = 3.0
 _UNANSWERED_PROBES = 10  # in a row: half a minute; counted, so that a laptop may sleep
 _SHORT_LIFE_S = 12.0
 _SHORT_LIVES = 5  # in a row: about as many deaths within a minute
 _LIVES_OF_A_PART = 3  # ended in a row: then the others live without it
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_UNDER_NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *(() if _UNDER_NOHUP else (signal.SIGHUP,)))
 
 
 def stop_on_signals(stop: Callable[[], object] | None = None) -> None:
     """Make Ctrl-C, SIGTERM and a closed terminal end the program with everything stopped.
 
     Only the first one counts: another must not leave half of it running. Ctrl-C is set too,
-    since a shell starts what it puts into the background with SIGINT ignored. Without `stop`,
-    a KeyboardInterrupt is raised.
+    since a shell starts what it puts into the background with SIGINT ignored; under `nohup` a
+    closed terminal ends nothing. Without `stop`, a KeyboardInterrupt is raised.
     """
 
     def handle(*_: object) -> None:
@@ -81,27 +82,42 @@ async def _keep(server: Server, say: Progress) -> NoReturn:
 
 async def _end(server: Server) -> str:
     """Wait until a server dies, breaks or hangs; return in words what happened."""
-    unanswered = 0
+    unanswered, looks = 0, _Looks(server)
     while unanswered < _UNANSWERED_PROBES:
-        if (how := await _end_within(server, _PROBE_EVERY_S)) is not None:
+        if (how := await _end_within(server, looks, _PROBE_EVERY_S)) is not None:
             return how
         alive = await asyncio.to_thread(server.alive)
         unanswered = 0 if alive else unanswered + 1
     return f"gave no sign of life to {_UNANSWERED_PROBES} questions in a row"
 
 
-async def _end_within(server: Server, seconds: float) -> str | None:
-    looks = 0  # in a row that found it broken: a child that ends in order is dead for a moment
-    for poll in range(round(seconds / _POLL_S)):
-        if (how := _child(server).ended()) is not None:
+async def _end_within(server: Server, looks: "_Looks", seconds: float) -> str | None:
+    for _ in range(round(seconds / _POLL_S)):
+        if (how := _child(server).ended() or looks.broken()) is not None:
             return how
-        if poll % _POLLS_A_LOOK == 0:
-            broken = server.broken()
-            looks = looks + 1 if broken else 0
-            if broken and looks > 1:
-                return broken
         await asyncio.sleep(_POLL_S)
     return None
+
+
+class _Looks:
+    """Tells that a server is broken once two looks in a row, half a second apart, found it so.
+
+    A child that ends in order is dead for a moment.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._found = False
+        self._next_s = 0.0
+
+    def broken(self) -> str | None:
+        """Return in words what it has lost, or None; looks twice a second at most."""
+        if time.monotonic() < self._next_s:
+            return None
+        self._next_s = time.monotonic() + _LOOK_EVERY_S
+        how = self._server.broken()
+        before, self._found = self._found, how is not None
+        return how if before else None
 
 
 async def _restart(
@@ -127,6 +143,7 @@ async def _restart(
         problem = await _launch(server)
         if problem is None:
             say(f"{server.name} is back after {time.monotonic() - began_s:.1f} s")
+            await _tell_what_is_not_served(server, say)
             return lives
         how, lives = problem, [*lives, server.to_blame()]
 
@@ -151,15 +168,22 @@ def _without_who_is_to_blame(
     return []
 
 
+async def _tell_what_is_not_served(server: Server, say: Progress) -> None:
+    try:
+        tell_not_served(await asyncio.to_thread(server.not_served), say)
+    except ServingError as error:
+        say(str(error))
+
+
 async def _launch(server: Server) -> str | None:
     """Start a server; return in words why it did not get as far as a sign of life, or None."""
     try:
         server.launch()
     except (ServingError, OSError) as error:
         return f"could not be started ({error})"
-    deadline_s = time.monotonic() + server.start_timeout_s
+    deadline_s, looks = time.monotonic() + server.start_timeout_s, _Looks(server)
     while time.monotonic() < deadline_s:
-        if (how := _child(server).ended()) is not None:
+        if (how := _child(server).ended() or looks.broken()) is not None:
             return how
         if await asyncio.to_thread(server.back):
             return None

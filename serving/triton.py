@@ -161,14 +161,14 @@ class Triton(Server):
         idle_s = self._work.idle_s()
         return f"did nothing for {idle_s:.0f} s" if idle_s >= self.idle_timeout_s else None
 
-    def failed_models(self) -> dict[str, str]:
+    def not_served(self) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""
-        index = self._index()
+        index, chosen = self._index(), self._chosen()
         loaded = {one["name"] for one in index if one.get("state") == "READY"}
         return {
             one["name"]: (one.get("reason") or "a model that it needs is not").splitlines()[0]
             for one in index
-            if one["name"] not in loaded
+            if one["name"] not in loaded and (chosen == ["*"] or one["name"] in chosen)
         }
 
     def _index(self) -> list[dict[str, str]]:

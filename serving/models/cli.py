@@ -39,6 +39,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+_BY_HAND = "Run it by hand: here all is done"
+
 swap_cli.add_to(app)
 trial_cli.add_to(app)
 
@@ -51,7 +53,7 @@ def list_models(
     as_json: options.Json = False,
 ) -> None:
     """Show every version: which is served, which was before it, and which Triton has loaded."""
-    with options.opened(folder, triton, control_key_file) as repository:
+    with options.opened(folder, triton, control_key_file, patient=False) as repository:
         found = entries(repository.folder, repository.tritons)
     if as_json:
         options.print_json([asdict(entry) for entry in found])
@@ -119,10 +121,11 @@ def publish(
             precision=precision or Settings.load().precision,
             progress=options.tell,
         )
-    synchronizer(sync)(repository)
+    options.tell(f"{branch} version {manifest.version} is there.")
+    synchronizer(sync, _BY_HAND)(repository)
     if as_json:
         options.print_json({"branch": branch, "version": manifest.version, "name": manifest.name})
-    options.tell(f"{branch} version {manifest.version} is there; serve it with:")
+    options.tell("Serve it with:")
     options.tell(f"  neurosense models promote {branch} {manifest.version}")
 
 
@@ -142,7 +145,7 @@ def remove(
     repository = options.repository_of(folder)
     with swapping(repository):
         remove_version(repository, branch, version)
-        synchronizer(sync)(repository)
+        synchronizer(sync, _BY_HAND)(repository)
     if as_json:
         options.print_json({"branch": branch, "version": version})
     options.tell(f"{branch} version {version} is removed.")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from export.manifest import Branch
+from export.progress import lasting
 from serving.errors import ServingError
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
 from serving.models.triton import SwappedTriton, read_key
 from serving.settings import Settings
+from serving.state_lock import is_running
+
+_STARTS_WITHIN_S = 120.0
+_POLL_S = 0.5
 
 BranchArgument = Annotated[Branch, typer.Argument(help="text or audio")]
 VersionArgument = Annotated[int, typer.Argument(help="as `neurosense models list` shows it", min=1)]
@@ -48,7 +54,7 @@ Sync = Annotated[
     typer.Option(
         "--sync",
         help="shell command that is run in the repository after each change, where Triton reads "
-        "it from another place: `aws s3 sync --delete . s3://bucket/models`",
+        "it from another place; a bucket takes two: README, section `Another Triton`",
     ),
 ]
 
@@ -64,11 +70,14 @@ def opened(
     addresses: Sequence[str] | None,
     key_file: Path | None,
     sync: str | None = None,
+    patient: bool = True,
 ) -> Iterator[Repository]:
     """Yield the repository with its Tritons, those that answer.
 
+    Where `neurosense serve` runs, its Triton is waited for: it may be starting again.
+
     Raises:
-        ServingError: one that was named does not.
+        ServingError: one that was named does not, or that of a running service.
     """
     if addresses and folder is None:
         raise typer.BadParameter("name the folder that it reads, or a copy's source: --repository")
@@ -77,6 +86,8 @@ def opened(
             stack.enter_context(SwappedTriton(address, key))
             for address, key in _places(addresses, key_file)
         ]
+        if not addresses and patient and is_running(Settings.load().state_dir):
+            _wait_for(tritons)
         answering = [triton for triton in tritons if triton.answers(required=bool(addresses))]
         yield Repository(repository_of(folder), answering, synchronizer(sync), tell)
 
@@ -100,6 +111,22 @@ def _places(addresses: Sequence[str] | None, key_file: Path | None) -> list[tupl
     if key_file is None and not file.exists():
         return []  # `neurosense serve` keeps it there while it runs
     return [(f"127.0.0.1:{settings.triton_grpc_port}", read_key(file))]
+
+
+def _wait_for(tritons: Sequence[SwappedTriton]) -> None:
+    """Return once they answer: what is changed beside a Triton that starts, it may not read."""
+    deadline_s = time.monotonic() + _STARTS_WITHIN_S
+    for triton in tritons:
+        with lasting(f"waiting for Triton at {triton.url}, which may be starting again", tell):
+            while not triton.answers():
+                if time.monotonic() > deadline_s:
+                    raise ServingError(
+                        f"neurosense serve runs, but its Triton does not answer at {triton.url}: "
+                        "nothing was changed. Give this command again when it is back (the "
+                        "terminal of neurosense serve says so), with the NEUROSENSE_… ports that "
+                        "neurosense serve was given"
+                    )
+                time.sleep(_POLL_S)
 
 
 def _replicas(address: str) -> list[str]:

@@ -43,10 +43,22 @@ class Repository(Served):
             self.load(branch, called.versions_of(self.live(branch)) | {version})
             yield
         except BaseException:
-            with contextlib.suppress(ServingError):
-                self.load(branch, self.needed(branch))
+            self._undo(branch)
             raise
         self.load(branch, self.needed(branch))
+
+    def _undo(self, branch: Branch) -> None:
+        """Leave what the ensembles call, and those of a Triton that starts now, and nothing else.
+
+        A Triton that the version took down must not load it again when it is started again.
+        """
+        needed = called.versions_of(called.on_disk(self.folder, branch))
+        with contextlib.suppress(ServingError):
+            needed |= called.versions_of(self.live(branch))
+        try:
+            self.load(branch, needed)
+        except (ServingError, OSError) as error:
+            self.say(f"Not all of it could be undone; the next command for {branch} does: {error}")
 
     def _require_no_engines(self, branch: Branch, version: int) -> None:
         """Raise ServingError where the classifier's configuration fits the served version only."""
@@ -61,8 +73,10 @@ class Repository(Served):
     def promote(self, branch: Branch, version: int) -> None:
         """Let a version that is loaded answer every request from now on.
 
+        Interrupted or refused, the old version answers as before.
+
         Raises:
-            ServingError: Triton refuses; the old version answers as before.
+            ServingError: Triton refuses.
         """
         old = self.choice(branch)
         new = replace(old, version=version, promoted=True)
@@ -70,8 +84,8 @@ class Repository(Served):
             new = replace(new, previous=old.version)
         try:
             self.pin(branch, new)
-        except ServingError:
-            with contextlib.suppress(ServingError, ExportError):
+        except BaseException:  # Ctrl-C and a full disk too
+            with contextlib.suppress(ServingError, ExportError, OSError):
                 self.pin(branch, old)
             raise
 

@@ -10,7 +10,7 @@ from serving.errors import ServingError
 from serving.models import gate_options, options, reports
 from serving.models.exclusive import swapping
 from serving.models.swap import Repository
-from serving.models.verdict import Verdict
+from serving.models.verdict import Thresholds, Verdict
 
 
 def verify(
@@ -84,8 +84,7 @@ def promote(
             old, verdict, problems = repository.choice(branch).version, None, list[str]()
             with repository.beside(branch, version):
                 if repository.tritons and version != old:
-                    verdict = _verdict(repository, branch, version, golden)
-                    problems = verdict.problems(thresholds)
+                    verdict, problems = _judged(repository, branch, version, golden, thresholds)
                 if problems and not force:
                     raise ServingError(reports.refusal(branch, version, problems))
                 swap = reports.Swap("promote", branch, old, version, verdict, problems)
@@ -134,4 +133,19 @@ def _verdict(repository: Repository, branch: Branch, version: int, golden: Path 
     cases = read(golden, branch) if golden else shipped(branch)
     options.tell(f"Asking both versions {len(cases)} times ...")
     served = repository.choice(branch).version
-    return compare(repository.tritons[0], branch, served, version, cases)
+    return compare(repository.tritons[0], branch, served, version, cases, options.tell)
+
+
+def _judged(
+    repository: Repository,
+    branch: Branch,
+    version: int,
+    golden: Path | None,
+    thresholds: Thresholds,
+) -> tuple[Verdict | None, list[str]]:
+    """Return the comparison and what speaks against the version: also that there is none."""
+    try:
+        verdict = _verdict(repository, branch, version, golden)
+    except ServingError as error:
+        return None, [f"they could not be compared: {error}"]
+    return verdict, verdict.problems(thresholds)

@@ -9,8 +9,14 @@ from serving.errors import ServingError
 Synchronize = Callable[[Path], None]
 
 
-def synchronizer(command: str | None) -> Synchronize:
-    """Return what runs a shell command, such as `aws s3 sync …`, after each change."""
+def synchronizer(
+    command: str | None,
+    advice: str = "Run it by hand, then repeat this command: it finishes what is left",
+) -> Synchronize:
+    """Return what runs a shell command, such as `aws s3 sync …`, after each change.
+
+    Where the command fails, a ServingError with this advice is raised.
+    """
 
     def synchronize(repository: Path) -> None:
         if command is None:
@@ -18,8 +24,7 @@ def synchronizer(command: str | None) -> Synchronize:
         done = subprocess.run(command, shell=True, cwd=repository, check=False)  # noqa: S602
         if done.returncode:
             raise ServingError(
-                f"--sync failed with {done.returncode} in {repository}: {command}\n"
-                "Run it by hand, then repeat this command: it finishes what is left"
+                f"--sync failed with {done.returncode} in {repository}: {command}\n{advice}"
             )
 
     return synchronize

@@ -24,8 +24,8 @@ def begin(repository: Repository, trial: Trial) -> None:
     with repository.beside(trial.branch, trial.version):
         try:
             repository.settle(trial)
-        except ServingError:
-            with contextlib.suppress(ServingError, ExportError):
+        except BaseException:  # Ctrl-C and a full disk too
+            with contextlib.suppress(ServingError, ExportError, OSError):
                 repository.settle(before)
             raise
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from ensemble.labels import EMOTIONS
 from export.manifest import Branch
+from export.progress import Progress, repeated
 from serving.errors import ServingError
 from serving.models.golden import Case
 from serving.models.steps import Asked, ask
-from serving.models.triton import SwappedTriton
+from serving.models.triton import CALL_TIMEOUT_S, NoAnswerError, SwappedTriton
 from serving.models.verdict import Difference, Verdict
 
 _SHOWN = 5
@@ -18,27 +19,47 @@ _NAME_CHARACTERS = 60
 
 
 def compare(
-    triton: SwappedTriton, branch: Branch, current: int, candidate: int, cases: Sequence[Case]
+    triton: SwappedTriton,
+    branch: Branch,
+    current: int,
+    candidate: int,
+    cases: Sequence[Case],
+    say: Progress,
 ) -> Verdict:
-    """Ask both versions every case, turn by turn.
+    """Ask both versions every case, turn by turn; `say` is told how far it is.
 
     Raises:
-        ServingError: the current version cannot answer one: it is no golden case.
+        ServingError: the current version cannot answer one: it is no golden case. Or the candidate
+            lets one wait for ever.
     """
     pairs: list[tuple[Case, Asked, Asked]] = []
     failed: list[str] = []
-    for case in cases:
-        try:
-            before = ask(triton, branch, current, case.content)
-        except ServingError as error:
-            raise ServingError(f"version {current} cannot answer {case.name!r}: {error}") from None
-        try:
-            pairs.append((case, before, ask(triton, branch, candidate, case.content)))
-        except ServingError as error:
-            failed.append(f"{case.name[:_NAME_CHARACTERS]}: {error}")
+    with repeated(lambda: say(f"asked {len(pairs) + len(failed)} of {len(cases)} cases")):
+        for case in cases:
+            before = _served_answer(triton, branch, current, case)
+            try:
+                pairs.append((case, before, ask(triton, branch, candidate, case.content)))
+            except NoAnswerError:
+                raise ServingError(
+                    f"version {candidate} gave no answer to {_short(case)!r} within "
+                    f"{CALL_TIMEOUT_S:g} s"
+                ) from None
+            except ServingError as error:
+                failed.append(f"{_short(case)}: {error}")
     if not pairs:
         raise ServingError(f"version {candidate} answers none of {len(cases)} cases: {failed[0]}")
     return _verdict(branch, current, candidate, pairs, failed)
+
+
+def _served_answer(triton: SwappedTriton, branch: Branch, version: int, case: Case) -> Asked:
+    try:
+        return ask(triton, branch, version, case.content)
+    except ServingError as error:
+        raise ServingError(f"version {version} cannot answer {_short(case)!r}: {error}") from None
+
+
+def _short(case: Case) -> str:
+    return case.name[:_NAME_CHARACTERS]
 
 
 def _verdict(
@@ -67,8 +88,7 @@ def _verdict(
         current_latency_ms=statistics.median(a.latency_ms for _, a, _ in pairs),
         candidate_latency_ms=statistics.median(b.latency_ms for _, _, b in pairs),
         largest_differences=[
-            Difference(pairs[i][0].name[:_NAME_CHARACTERS], *labels[i], float(differences[i].max()))
-            for i in shown
+            Difference(_short(pairs[i][0]), *labels[i], float(differences[i].max())) for i in shown
         ],
         failed=failed,
     )

@@ -213,7 +213,7 @@ def test_killed_at_any_moment_it_serves_one_version_and_the_next_command_finishe
     assert running.versions.total() > kills
     subprocess.run(["cp", "-a", served.folder, tmp_path / "models"], check=True)
     with triton_on_free_ports(tmp_path / "models", tmp_path / "triton.log") as fresh:
-        assert fresh.failed_models() == {}
+        assert fresh.not_served() == {}
     # What was left of the last one is finished: all ensembles call one version again.
     assert decided
     version = str(decided.version)

@@ -68,8 +68,11 @@ def test_it_stops_soon_and_leaves_nothing(
         assert time.monotonic() - started < STOP_S
         for client in clients:
             client.result()
+    assert "Stopping ..." in (tmp_path / "log").read_text()
     assert [one for one in running if still_runs(one)] == []
     assert [path for path in left if path.exists()] == []
+    for told in ("database_url", "triton_control_key"):
+        assert not (tmp_path / "state" / told).exists()
     assert list(temporary.iterdir()) == []
     ports = {int(value) for name, value in environment.items() if name.endswith("_PORT")}
     open_now = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN]

@@ -33,8 +33,9 @@ from serving.models.inventory import entries
 from serving.models.steps import Asked
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
+from serving.models.triton import NoAnswerError, SwappedTriton
 from serving.models.verdict import Thresholds
-from serving.models.verify import _verdict
+from serving.models.verify import _verdict, compare
 from serving.repository import render
 from serving.settings import PROJECT, Settings
 
@@ -243,6 +244,17 @@ def test_a_sync_that_fails_stops_the_swap_and_says_how_to_go_on(repository: Repo
     assert repository.choice("audio").version == 1
 
 
+def test_a_sync_that_fails_after_a_publication_leaves_one_version_whose_number_is_told(
+    repository: Repository,
+) -> None:
+    folder = str(repository.folder)
+    given = ["publish", f"{folder}/text_classifier/1", "--branch", "text", "--repository", folder]
+    done = CliRunner().invoke(cli.app, [*given, "--sync", "exit 3"])
+    assert isinstance(done.exception, ServingError)
+    assert str(done.exception).endswith("Run it by hand: here all is done")
+    assert "text version 2 is there." in done.stderr
+
+
 def test_a_kill_while_a_removal_is_noted_breaks_no_later_publish(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +427,25 @@ def test_the_gate(found: Any, said: list[str]) -> None:
     assert len(problems) == len(said)
     for problem, part in zip(problems, said, strict=True):
         assert part in problem
+
+
+def test_a_candidate_that_does_not_answer_ends_the_comparison(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def ask(_triton: Any, _branch: Branch, version: int, _content: bytes) -> Asked:
+        asked.append(version)
+        if version == 2:
+            raise NoAnswerError("Triton does not answer")
+        return one_hot(3)
+
+    monkeypatch.setattr("serving.models.verify.ask", ask)
+    cases = [Case(f"case {n}", b"", "joy") for n in range(3)]
+    said = "version 2 gave no answer to 'case 0' within 30 s"
+    with SwappedTriton("127.0.0.1:1") as triton, pytest.raises(ServingError, match=said):
+        compare(triton, "text", 1, 2, cases, print)
+    assert asked == [1, 2]
 
 
 def test_figures_of_a_verdict() -> None:

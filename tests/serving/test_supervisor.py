@@ -125,6 +125,57 @@ class Losing(Program):
         return said
 
 
+class Halting(Program):
+    """Its second life never answers, and has lost a part."""
+
+    lives = 0
+
+    def launch(self) -> None:
+        self.lives += 1
+        super().launch()
+
+    def back(self) -> bool:
+        return self.lives != 2 and super().back()
+
+    def broken(self) -> str | None:
+        return "lost a step" if self.lives == 2 else None
+
+    def not_served(self) -> dict[str, str]:
+        return {"audio_classifier": "no memory"}
+
+
+def test_what_is_lost_as_it_starts_is_noticed_and_what_is_not_served_is_said(
+    tmp_path: Path,
+) -> None:
+    halting = program(tmp_path, kind=Halting)
+
+    def kill(said: list[str]) -> None:
+        os.kill(running_pid(halting), signal.SIGKILL)
+        wait_for(lambda: any("NOT SERVED" in line for line in said))
+
+    said = supervised(halting, kill)
+    assert "killed by SIGKILL" in said[0]
+    assert said[1].startswith("a server lost a step: starting it again")
+    assert "is back" in said[2]
+    assert said[3] == ("NOT SERVED, what needs it is answered without: audio_classifier: no memory")
+
+
+def test_a_closed_terminal_ends_it_but_not_under_nohup() -> None:
+    code = (
+        "import signal, sys\n"
+        "{before}"
+        "from serving.supervisor import stop_on_signals\n"
+        "stop_on_signals()\n"
+        "signal.raise_signal(signal.SIGHUP)\n"
+    )
+    nohup = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    for before, ends in (("", True), (nohup, False)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(before=before)], capture_output=True, check=False
+        )
+        assert (b"KeyboardInterrupt" in done.stderr) == ends
+
+
 def test_what_is_broken_at_two_looks_is_replaced_and_at_one_is_not(tmp_path: Path) -> None:
     losing = program(tmp_path, kind=Losing)
     assert isinstance(losing, Losing)

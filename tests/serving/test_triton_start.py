@@ -106,7 +106,7 @@ def test_the_real_one_gets_over_a_step_that_it_waits_for(tmp_path: Path) -> None
     triton.idle_timeout_s = 4
     with triton:
         assert triton.ready()
-        assert triton.failed_models() == {}
+        assert triton.not_served() == {}
     assert triton.starts == 2
 
 
