@@ -21,8 +21,12 @@ COPY serving serving
 ARG PRECISION=auto
 # On a GPU: tensorrt instead of cuda, and so many instances of each classifier.
 ARG ACCELERATOR=cuda
-ARG INSTANCES=1
-RUN export NEUROSENSE_ACCELERATOR="$ACCELERATOR" NEUROSENSE_CLASSIFIER_INSTANCES="$INSTANCES" \
+ARG INSTANCES=
+# Without a GPU: how many cores there will be, or `all` of those here.
+ARG CPU_CORES=
+RUN if [ "$CPU_CORES" = all ]; then CPU_CORES="$(nproc)"; fi \
+    && export NEUROSENSE_ACCELERATOR="$ACCELERATOR" NEUROSENSE_CLASSIFIER_INSTANCES="$INSTANCES" \
+        NEUROSENSE_CPU_CORES="$CPU_CORES" \
     && python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
     && chmod -R a+rX /models
 

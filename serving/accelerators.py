@@ -29,7 +29,7 @@ def accelerate(config: Any, manifest: Manifest, settings: Settings, gpu: bool = 
     [group] = config.instance_group
     group.count = settings.classifier_instances or 1
     if not gpu:
-        _divide_cores(config, group, settings.classifier_instances)
+        _divide_cores(config, group, settings)
     if settings.accelerator == TENSORRT:
         accelerator = config.optimization.execution_accelerators.gpu_execution_accelerator.add()
         accelerator.name = TENSORRT
@@ -56,18 +56,18 @@ def _weights(config: Any, manifest: Manifest) -> str:
     return f"{config.name}-{hashlib.sha256(files.encode()).hexdigest()[:12]}"
 
 
-def _divide_cores(config: Any, group: Any, instances: int | None) -> None:
+def _divide_cores(config: Any, group: Any, settings: Settings) -> None:
     """Give each instance its part of the cores, and clips none but their own instance.
 
     Threads of one instance wait for each other at each operator, so that whatever else wants a
     core stops them all: two instances of half the threads answer more (benchmarks/README.md).
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = settings.cpu_cores or len(os.sched_getaffinity(0))
     if config.name == "audio_classifier":
-        group.count = instances or min(2, cores)
+        group.count = settings.classifier_instances or min(2, cores)
         # Gathered clips would only wait for each other, and their attention work on padding.
         config.dynamic_batching.preferred_batch_size[:] = [1]
-    if group.count > 1:
+    if group.count > 1 or settings.cpu_cores:
         threads = max(1, cores // group.count)
         config.parameters["intra_op_thread_count"].string_value = str(threads)
 

@@ -108,7 +108,8 @@ def export(
 
     - `neurosense export superb/hubert-base-superb-er --branch audio`
 
-    - `neurosense export --starter --repository ./models` makes a folder for any Triton
+    - `neurosense export --starter --repository ./models` makes a folder for any Triton; with
+      `NEUROSENSE_CPU_CORES=4` before it, for one without a GPU
     """
     settings = Settings.load()
     target = repository or settings.repository
@@ -167,7 +168,8 @@ def _complete(target: Path, manifests: dict[Branch, Manifest], settings: Setting
 
     choices = {name: following(read_choice(target, name), m) for name, m in manifests.items()}
     trial = kept_trial(target, choices, _say)
-    render(target, manifests, settings, choices=choices, trial=trial)
+    gpu = settings.cpu_cores is None
+    render(target, manifests, settings, gpu=gpu, choices=choices, trial=trial)
 
 
 def _say(message: str) -> None:

@@ -106,6 +106,7 @@ def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
     assert "gpus" not in cpu
     # Graphs for a GPU, in an image that the other profile does not take for its own.
     assert gpu["build"] == cpu["build"] | {"args": {"PRECISION": "fp16"}}
+    assert cpu["build"]["args"] == {"CPU_CORES": "${NEUROSENSE_CPU_CORES:-all}"}
     assert gpu["image"] == f"{cpu['image']}-gpu"
     apart = {"profiles", "networks", "gpus", "build", "image", "volumes"}
     assert {k: v for k, v in cpu.items() if k not in apart} == {

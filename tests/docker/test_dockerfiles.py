@@ -1,6 +1,7 @@
 """What the images name exists; what they should do for safety they do."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -155,12 +156,13 @@ def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
     assert_complete(source, "serving.cli")
     [command] = re.findall(r"python (-m serving\.cli .+?) --repository", dockerfile.read_text())
     assert "ARG PRECISION=auto\n" in dockerfile.read_text()
-    for precision, made in (("auto", "int8"), ("fp16", "fp16")):
+    for precision, made, cores in (("auto", "int8", "4"), ("fp16", "fp16", None)):
         models = tmp_path / precision
         words = command.replace('"$PRECISION"', precision).split()
         subprocess.run(
             [sys.executable, *words, "--repository", str(models)],
             cwd=source,
+            env={**os.environ, **({"NEUROSENSE_CPU_CORES": cores} if cores else {})},
             check=True,
             timeout=120,
         )
@@ -168,3 +170,6 @@ def test_the_triton_build_has_what_its_export_needs(tmp_path: Path) -> None:
         version = models / "text_classifier" / "1"
         assert (version / "model.onnx").exists()
         assert json.loads((version / "manifest.json").read_text())["precision"] == made
+        # Unless it is told how many cores there will be, it is for a GPU.
+        audio = (models / "audio_classifier" / "config.pbtxt").read_text()
+        assert ("intra_op_thread_count" in audio) == (cores is not None)

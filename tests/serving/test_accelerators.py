@@ -119,6 +119,20 @@ def test_on_a_cpu_the_instances_divide_the_cores(
     assert (given["intra_op_thread_count"].string_value or None) == threads
 
 
+@pytest.mark.parametrize(
+    ("branch", "given", "count", "threads"),
+    [("text", 3, 1, "3"), ("audio", 3, 2, "1"), ("audio", 8, 2, "4"), ("audio", 1, 1, "1")],
+)
+def test_a_containers_cores_are_given(
+    branch: Branch, given: int, count: int, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose process sees all of the machine's."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
+    config = configured(branch, Settings(cpu_cores=given), gpu=False)
+    assert config.instance_group[0].count == count
+    assert config.parameters["intra_op_thread_count"].string_value == threads
+
+
 @pytest.mark.parametrize("branch", EXPECTED)
 def test_tensorrt_is_told_the_models_limits(branch: Branch) -> None:
     config = configured(branch, TENSORRT)
