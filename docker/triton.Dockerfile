@@ -24,8 +24,7 @@ ARG ACCELERATOR=cuda
 ARG INSTANCES=
 # Without a GPU: how many cores there will be, or `all` of those here.
 ARG CPU_CORES=
-RUN if [ "$CPU_CORES" = all ]; then CPU_CORES="$(nproc)"; fi \
-    && export NEUROSENSE_ACCELERATOR="$ACCELERATOR" NEUROSENSE_CLASSIFIER_INSTANCES="$INSTANCES" \
+RUN export NEUROSENSE_ACCELERATOR="$ACCELERATOR" NEUROSENSE_CLASSIFIER_INSTANCES="$INSTANCES" \
         NEUROSENSE_CPU_CORES="$CPU_CORES" \
     && python -m serving.cli export --starter --precision "$PRECISION" --repository /models \
     && chmod -R a+rX /models

@@ -62,7 +62,8 @@ def _divide_cores(config: Any, group: Any, settings: Settings) -> None:
     Threads of one instance wait for each other at each operator, so that whatever else wants a
     core stops them all: two instances of half the threads answer more (benchmarks/README.md).
     """
-    cores = settings.cpu_cores or len(os.sched_getaffinity(0))
+    given, there = settings.cpu_cores, len(os.sched_getaffinity(0))
+    cores = there if given in (None, "all") else given
     if config.name == "audio_classifier":
         group.count = settings.classifier_instances or min(2, cores)
         # Gathered clips would only wait for each other, and their attention work on padding.

@@ -45,11 +45,11 @@ class Server(ABC):
         """Return in words why it will never give a sign of life after a launch, or None."""
         return None
 
-    def not_served(self) -> Mapping[str, str]:
+    def not_served(self, timeout_s: float = 90.0) -> Mapping[str, str]:  # noqa: ARG002
         """Return the reasons why what it should serve is not, by name, once it is back.
 
         Raises:
-            ServingError: it does not say.
+            ServingError: it does not say in time.
         """
         return {}
 

@@ -52,13 +52,11 @@ class Settings(BaseSettings):
         description="of each classifier, on each GPU, or sharing the CPU's cores; unset: 1, but on "
         "a CPU 2 for audio",
     )
-    cpu_cores: int | None = Field(
+    cpu_cores: Annotated[int, Field(ge=1, le=1024)] | Literal["all"] | None = Field(
         None,
-        ge=1,
-        le=1024,
-        description="cores that the classifiers share without a GPU; unset: all that are there; a "
-        "container's limit, for one. `neurosense export --repository` with it makes a folder for a "
-        "Triton without a GPU, else for one with a GPU",
+        description="cores that the classifiers share without a GPU: a container's limit, or "
+        "`all`, as unset. `neurosense export --repository` with it makes a folder for a Triton "
+        "without a GPU, else for one with a GPU",
     )
     audio_batch_size: int | None = Field(
         None,

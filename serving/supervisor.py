@@ -19,6 +19,7 @@ _POLL_S = 0.1
 _LOOK_EVERY_S = 0.5
 _PROBE_EVERY_S = 3.0
 _UNANSWERED_PROBES = 10  # in a row: half a minute; counted, so that a laptop may sleep
+_TELLS_WITHIN_S = 6.0  # nobody looks after it meanwhile
 _SHORT_LIFE_S = 12.0
 _SHORT_LIVES = 5  # in a row: about as many deaths within a minute
 _LIVES_OF_A_PART = 3  # ended in a row: then the others live without it
@@ -170,9 +171,11 @@ def _without_who_is_to_blame(
 
 async def _tell_what_is_not_served(server: Server, say: Progress) -> None:
     try:
-        tell_not_served(await asyncio.to_thread(server.not_served), say)
-    except ServingError as error:
-        say(str(error))
+        missing = await asyncio.to_thread(server.not_served, _TELLS_WITHIN_S)
+    except (ServingError, OSError) as error:  # a trial's folder may go just then
+        say(f"{server.name} is not known to serve everything: {error}")
+    else:
+        tell_not_served(missing, say)
 
 
 async def _launch(server: Server) -> str | None:

@@ -30,7 +30,6 @@ _BRANCHES = ("emotion_text", "emotion_audio")
 # The models take every core. The API goes first: it needs little, to answer, log or refuse at once.
 _NICE = 5
 _INDEX_TRIES = 3
-_INDEX_TIMEOUT_S = 30.0
 
 
 class Triton(Server):
@@ -161,9 +160,9 @@ class Triton(Server):
         idle_s = self._work.idle_s()
         return f"did nothing for {idle_s:.0f} s" if idle_s >= self.idle_timeout_s else None
 
-    def not_served(self) -> dict[str, str]:
+    def not_served(self, timeout_s: float = 90.0) -> dict[str, str]:
         """Return the first line of why models that should be served are not, by name."""
-        index, chosen = self._index(), self._chosen()
+        index, chosen = self._index(timeout_s / _INDEX_TRIES), self._chosen()
         loaded = {one["name"] for one in index if one.get("state") == "READY"}
         return {
             one["name"]: (one.get("reason") or "a model that it needs is not").splitlines()[0]
@@ -171,14 +170,14 @@ class Triton(Server):
             if one["name"] not in loaded and (chosen == ["*"] or one["name"] in chosen)
         }
 
-    def _index(self) -> list[dict[str, str]]:
+    def _index(self, timeout_s: float) -> list[dict[str, str]]:
         """Ask again where nothing comes, as Triton 2.51 once did on a busy machine."""
         for _ in range(_INDEX_TRIES):
             with contextlib.suppress(httpx.HTTPError, ValueError):
                 answer = httpx.post(
                     f"http://{self.http_url}/v2/repository/index",
                     headers=control.headers(self.control_key),
-                    timeout=_INDEX_TIMEOUT_S,
+                    timeout=timeout_s,
                     trust_env=False,
                 )
                 index: list[dict[str, str]] = answer.raise_for_status().json()

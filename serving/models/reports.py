@@ -91,14 +91,16 @@ class Swap:
 def logged(repository: Repository, swap: Swap) -> Iterator[None]:
     """Log a swap beside the versions before it is done: a kill must not lose a forced one.
 
-    One that Triton refuses has a second line, `undone`.
+    One that Triton refuses, or that is interrupted, has a second line, `undone`.
     """
     _append(repository, swap.entry())
     try:
         yield
-    except Exception as error:
-        undone = {"branch": swap.branch, "to": swap.new, "why": str(error)}
-        _append(repository, _entry("undone", undone))
+    except BaseException as error:  # Ctrl-C undoes it too
+        why = str(error) or type(error).__name__
+        with contextlib.suppress(OSError):  # of a full disk: what undid it is what is told
+            undone = {"branch": swap.branch, "to": swap.new, "why": why}
+            _append(repository, _entry("undone", undone))
         raise
 
 

@@ -94,13 +94,17 @@ class Served:
             for triton in self.tritons:  # while the folder is there: else it may go on with it
                 if name in triton.serving():
                     triton.unload(name)
-        remove_ensembles(self.folder, not_of(trial))
-        if trial is not None:
-            write_trial(self.folder, trial)
+        self.note(trial)
         self.synchronize(self.folder)
         for name in trial.ensembles if trial else ():
             for triton in self.tritons:
                 self._load(triton, name)
+
+    def note(self, trial: Trial | None) -> None:
+        """Have the folder say that this is on trial, and nothing else."""
+        remove_ensembles(self.folder, not_of(trial))
+        if trial is not None:
+            write_trial(self.folder, trial)
 
     def _load(self, triton: SwappedTriton, name: str) -> None:
         with lasting(f"Triton at {triton.url} loads {name}", self.say):

@@ -58,7 +58,7 @@ class Repository(Served):
         try:
             self.load(branch, needed)
         except (ServingError, OSError) as error:
-            self.say(f"Not all of it could be undone; the next command for {branch} does: {error}")
+            self.say(f"Not all of it could be undone: {error}. The next command for {branch} does")
 
     def _require_no_engines(self, branch: Branch, version: int) -> None:
         """Raise ServingError where the classifier's configuration fits the served version only."""

@@ -1,7 +1,8 @@
 """`neurosense models verify`, `promote` and `rollback`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from serving.models import gate_options, options, reports
 from serving.models.exclusive import swapping
 from serving.models.swap import Repository
 from serving.models.verdict import Thresholds, Verdict
+
+if TYPE_CHECKING:
+    from serving.models.golden import Case  # slow to load: only a verdict needs it
 
 
 def verify(
@@ -39,7 +43,7 @@ def verify(
     with options.opened(folder, triton, control_key_file, sync) as repository:
         options.need_triton(repository)
         with swapping(repository.folder), repository.beside(branch, version):
-            verdict = _verdict(repository, branch, version, golden)
+            verdict = _verdict(repository, branch, version, _cases(branch, golden))
     problems = verdict.problems(thresholds)
     if as_json:
         options.print_json({**verdict.figures(), "problems": problems})
@@ -84,13 +88,14 @@ def promote(
             old, verdict, problems = repository.choice(branch).version, None, list[str]()
             with repository.beside(branch, version):
                 if repository.tritons and version != old:
-                    verdict, problems = _judged(repository, branch, version, golden, thresholds)
+                    cases = _cases(branch, golden)
+                    verdict, problems = _judged(repository, branch, version, cases, thresholds)
                 if problems and not force:
                     raise ServingError(reports.refusal(branch, version, problems))
                 swap = reports.Swap("promote", branch, old, version, verdict, problems)
                 with reports.logged(repository, swap):
                     repository.promote(branch, version)
-            reports.swapped(repository, swap, as_json)
+                reports.swapped(repository, swap, as_json)  # the old one may end minutes later
 
 
 def rollback(
@@ -115,9 +120,10 @@ def rollback(
         if choice.previous is None:
             raise ServingError(f"{branch} has served no other version: promote one by its number")
         swap = reports.Swap("rollback", branch, choice.version, choice.previous)
-        with repository.beside(branch, choice.previous), reports.logged(repository, swap):
-            repository.promote(branch, choice.previous)
-        reports.swapped(repository, swap, as_json)
+        with repository.beside(branch, choice.previous):
+            with reports.logged(repository, swap):
+                repository.promote(branch, choice.previous)
+            reports.swapped(repository, swap, as_json)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -126,11 +132,17 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _verdict(repository: Repository, branch: Branch, version: int, golden: Path | None) -> Verdict:
-    from serving.models.golden import read, shipped  # slow to load: only a verdict needs them
+def _cases(branch: Branch, golden: Path | None) -> "list[Case]":
+    from serving.models.golden import read, shipped
+
+    return read(golden, branch) if golden else shipped(branch)
+
+
+def _verdict(
+    repository: Repository, branch: Branch, version: int, cases: "Sequence[Case]"
+) -> Verdict:
     from serving.models.verify import compare
 
-    cases = read(golden, branch) if golden else shipped(branch)
     options.tell(f"Asking both versions {len(cases)} times ...")
     served = repository.choice(branch).version
     return compare(repository.tritons[0], branch, served, version, cases, options.tell)
@@ -140,12 +152,12 @@ def _judged(
     repository: Repository,
     branch: Branch,
     version: int,
-    golden: Path | None,
+    cases: "Sequence[Case]",
     thresholds: Thresholds,
 ) -> tuple[Verdict | None, list[str]]:
     """Return the comparison and what speaks against the version: also that there is none."""
     try:
-        verdict = _verdict(repository, branch, version, golden)
+        verdict = _verdict(repository, branch, version, cases)
     except ServingError as error:
         return None, [f"they could not be compared: {error}"]
     return verdict, verdict.problems(thresholds)

@@ -27,6 +27,8 @@ def begin(repository: Repository, trial: Trial) -> None:
         except BaseException:  # Ctrl-C and a full disk too
             with contextlib.suppress(ServingError, ExportError, OSError):
                 repository.settle(before)
+            with contextlib.suppress(ExportError, OSError):
+                repository.note(before)  # also if Triton is gone: the next one reads the folder
             raise
 
 

@@ -12,13 +12,12 @@ from serving import control
 from serving.errors import ServingError
 
 LOAD_TIMEOUT_S = 600.0
-CALL_TIMEOUT_S = 30.0
+_CALL_TIMEOUT_S = 30.0
 _READ_TIMEOUT_S = 5.0
 _POLL_S = 0.05
 _READY = "READY"
 _GONE = ("", "UNAVAILABLE")
 _TOO_LATE, _AWAY = "StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE"
-_THEN = "then give this command again, which finishes what is left"
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -27,8 +26,8 @@ _OPTIONS = [
 ]
 
 
-class NoAnswerError(ServingError):
-    """Triton did not answer in time."""
+class SilentError(ServingError):
+    """Triton did not answer in time, or is not there any more."""
 
 
 class SwappedTriton:
@@ -53,7 +52,7 @@ class SwappedTriton:
     def answers(self, *, required: bool = False) -> bool:
         """Whether there is a Triton at all; `required` makes it an error that there is none."""
         try:
-            return bool(self._client.is_server_live(client_timeout=CALL_TIMEOUT_S))
+            return bool(self._client.is_server_live(client_timeout=_CALL_TIMEOUT_S))
         except InferenceServerException:
             if required:
                 raise ServingError(f"no Triton answers at {self.url}") from None
@@ -98,7 +97,7 @@ class SwappedTriton:
 
     def config(self, model: str) -> Any:
         """Return the ModelConfig that is served."""
-        found = self._asked(self._client.get_model_config, model, client_timeout=CALL_TIMEOUT_S)
+        found = self._asked(self._client.get_model_config, model, client_timeout=_CALL_TIMEOUT_S)
         return found.config
 
     def wait_unloaded(self, model: str, version: int, timeout_s: float) -> bool:
@@ -117,14 +116,14 @@ class SwappedTriton:
             model,
             tensors,
             model_version=str(version),
-            client_timeout=CALL_TIMEOUT_S,
+            client_timeout=_CALL_TIMEOUT_S,
         )
 
     def _index(self) -> Any:
         index = self._asked(
             self._client.get_model_repository_index,
             headers=self._headers,
-            client_timeout=CALL_TIMEOUT_S,
+            client_timeout=_CALL_TIMEOUT_S,
         )
         return index.models
 
@@ -132,8 +131,17 @@ class SwappedTriton:
         try:
             return call(*arguments, **options)
         except InferenceServerException as error:
-            kind = NoAnswerError if error.status() == _TOO_LATE else ServingError
-            raise kind(f"Triton at {self.url}: {_told(error)}") from None
+            if silent := self._silent(error):
+                raise SilentError(f"Triton at {self.url} {silent}; its log may say why") from None
+            raise ServingError(f"Triton at {self.url}: {_told(error)}") from None
+
+    def _silent(self, error: InferenceServerException) -> str | None:
+        """Return in words whether it was no answer at all, which an error of a model's is."""
+        if error.status() == _TOO_LATE:
+            return "does not answer"
+        if error.status() == _AWAY and not self.answers():
+            return "cannot be reached"
+        return None
 
 
 def _told(error: InferenceServerException) -> str:
@@ -145,10 +153,6 @@ def _told(error: InferenceServerException) -> str:
         )
     if "explicit model load / unload is not allowed" in message:
         return f"{message}: start it with --model-control-mode=explicit"
-    if error.status() == _TOO_LATE:
-        return f"it does not answer; its log may tell why. If it stays so, start it anew, {_THEN}"
-    if error.status() == _AWAY:
-        return f"it cannot be reached ({message}). When it is back, {_THEN}"
     return message
 
 

@@ -11,7 +11,7 @@ from export.progress import Progress, repeated
 from serving.errors import ServingError
 from serving.models.golden import Case
 from serving.models.steps import Asked, ask
-from serving.models.triton import CALL_TIMEOUT_S, NoAnswerError, SwappedTriton
+from serving.models.triton import SilentError, SwappedTriton
 from serving.models.verdict import Difference, Verdict
 
 _SHOWN = 5
@@ -30,36 +30,28 @@ def compare(
 
     Raises:
         ServingError: the current version cannot answer one: it is no golden case. Or the candidate
-            lets one wait for ever.
+            leaves one without any answer.
     """
     pairs: list[tuple[Case, Asked, Asked]] = []
     failed: list[str] = []
     with repeated(lambda: say(f"asked {len(pairs) + len(failed)} of {len(cases)} cases")):
-        for case in cases:
-            before = _served_answer(triton, branch, current, case)
+        for number, case in enumerate(cases, start=1):
+            which = f"case {number} of {len(cases)}"  # its words may be what somebody said
+            try:
+                before = ask(triton, branch, current, case.content)
+            except ServingError as error:
+                raise ServingError(f"version {current} cannot answer {which}: {error}") from None
             try:
                 pairs.append((case, before, ask(triton, branch, candidate, case.content)))
-            except NoAnswerError:
+            except SilentError as error:
                 raise ServingError(
-                    f"version {candidate} gave no answer to {_short(case)!r} within "
-                    f"{CALL_TIMEOUT_S:g} s"
+                    f"version {candidate} left {which} without an answer: {error}"
                 ) from None
             except ServingError as error:
-                failed.append(f"{_short(case)}: {error}")
+                failed.append(f"{which}: {error}")
     if not pairs:
         raise ServingError(f"version {candidate} answers none of {len(cases)} cases: {failed[0]}")
     return _verdict(branch, current, candidate, pairs, failed)
-
-
-def _served_answer(triton: SwappedTriton, branch: Branch, version: int, case: Case) -> Asked:
-    try:
-        return ask(triton, branch, version, case.content)
-    except ServingError as error:
-        raise ServingError(f"version {version} cannot answer {_short(case)!r}: {error}") from None
-
-
-def _short(case: Case) -> str:
-    return case.name[:_NAME_CHARACTERS]
 
 
 def _verdict(
@@ -73,6 +65,7 @@ def _verdict(
     labels = [(_label(a), _label(b)) for _, a, b in pairs]
     known = [(case.label, pair) for (case, *_), pair in zip(pairs, labels, strict=True)]
     right = [(old == label, new == label) for label, (old, new) in known if label is not None]
+    names = [case.name[:_NAME_CHARACTERS] for case, *_ in pairs]
     shown = sorted(range(len(pairs)), key=lambda i: -differences[i].max())[:_SHOWN]
     return Verdict(
         branch=branch,
@@ -88,7 +81,7 @@ def _verdict(
         current_latency_ms=statistics.median(a.latency_ms for _, a, _ in pairs),
         candidate_latency_ms=statistics.median(b.latency_ms for _, _, b in pairs),
         largest_differences=[
-            Difference(_short(pairs[i][0]), *labels[i], float(differences[i].max())) for i in shown
+            Difference(names[i], *labels[i], float(differences[i].max())) for i in shown
         ],
         failed=failed,
     )

@@ -106,7 +106,10 @@ def test_a_profile_chooses_who_is_triton(compose: dict[str, Any]) -> None:
     assert "gpus" not in cpu
     # Graphs for a GPU, in an image that the other profile does not take for its own.
     assert gpu["build"] == cpu["build"] | {"args": {"PRECISION": "fp16"}}
-    assert cpu["build"]["args"] == {"CPU_CORES": "${NEUROSENSE_CPU_CORES:-all}"}
+    # `models` writes the configurations anew, for the same cores.
+    cores = "${NEUROSENSE_CPU_CORES:-all}"
+    assert cpu["build"]["args"] == {"CPU_CORES": cores}
+    assert services["models"]["environment"] == {"NEUROSENSE_CPU_CORES": cores}
     assert gpu["image"] == f"{cpu['image']}-gpu"
     apart = {"profiles", "networks", "gpus", "build", "image", "volumes"}
     assert {k: v for k, v in cpu.items() if k not in apart} == {

@@ -121,10 +121,16 @@ def test_on_a_cpu_the_instances_divide_the_cores(
 
 @pytest.mark.parametrize(
     ("branch", "given", "count", "threads"),
-    [("text", 3, 1, "3"), ("audio", 3, 2, "1"), ("audio", 8, 2, "4"), ("audio", 1, 1, "1")],
+    [
+        ("text", 3, 1, "3"),
+        ("audio", 3, 2, "1"),
+        ("audio", 8, 2, "4"),
+        ("audio", 1, 1, "1"),
+        ("audio", "all", 2, "32"),
+    ],
 )
 def test_a_containers_cores_are_given(
-    branch: Branch, given: int, count: int, threads: str, monkeypatch: pytest.MonkeyPatch
+    branch: Branch, given: Any, count: int, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whose process sees all of the machine's."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))

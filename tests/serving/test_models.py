@@ -33,7 +33,7 @@ from serving.models.inventory import entries
 from serving.models.steps import Asked
 from serving.models.swap import Repository
 from serving.models.synchronized import synchronizer
-from serving.models.triton import NoAnswerError, SwappedTriton
+from serving.models.triton import SilentError, SwappedTriton
 from serving.models.verdict import Thresholds
 from serving.models.verify import _verdict, compare
 from serving.repository import render
@@ -437,12 +437,12 @@ def test_a_candidate_that_does_not_answer_ends_the_comparison(
     def ask(_triton: Any, _branch: Branch, version: int, _content: bytes) -> Asked:
         asked.append(version)
         if version == 2:
-            raise NoAnswerError("Triton does not answer")
+            raise SilentError("Triton does not answer")
         return one_hot(3)
 
     monkeypatch.setattr("serving.models.verify.ask", ask)
     cases = [Case(f"case {n}", b"", "joy") for n in range(3)]
-    said = "version 2 gave no answer to 'case 0' within 30 s"
+    said = "version 2 left case 1 of 3 without an answer: Triton does not answer"
     with SwappedTriton("127.0.0.1:1") as triton, pytest.raises(ServingError, match=said):
         compare(triton, "text", 1, 2, cases, print)
     assert asked == [1, 2]

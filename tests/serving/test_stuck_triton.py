@@ -53,5 +53,4 @@ def test_one_that_never_answers_is_an_error_that_says_what_to_do(
         url = f"127.0.0.1:{silent.getsockname()[1]}"
         with SwappedTriton(url) as triton, pytest.raises(ServingError) as caught:
             triton.load("text_classifier")
-    assert str(caught.value).startswith(f"Triton at {url}: it does not answer")
-    assert "start it anew" in str(caught.value)
+    assert str(caught.value) == f"Triton at {url} does not answer; its log may say why"

@@ -1,8 +1,8 @@
 """A swap that is interrupted anywhere leaves what a Triton can serve."""
 
 import dataclasses
+import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +10,12 @@ import pytest
 from serving import configs
 from serving.choice import loadable
 from serving.errors import ServingError
-from serving.models import called, served, swap_cli
+from serving.models import called, reports, served, swap_cli
 from serving.models.swap import Repository
 from serving.models.trials import begin
 from serving.models.triton import SwappedTriton
 from serving.models.verdict import Thresholds
-from serving.trial import Trial
+from serving.trial import Trial, read_trial
 from tests.serving.test_models import repository, template
 
 __all__ = ["repository", "template"]
@@ -72,10 +72,11 @@ def test_ctrl_c_at_the_begin_of_a_trial(repository: Repository) -> None:
 
 
 class Falling(SwappedTriton):
-    """Dies of the candidate that it is to load."""
+    """Dies of the model that it is to load."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
         super().__init__("127.0.0.1:1")
+        self.model = model
         self.fell = False
 
     def serving(self) -> set[str]:
@@ -83,21 +84,47 @@ class Falling(SwappedTriton):
             raise ServingError("gone")
         return set()
 
+    def serves(self, *_: Any) -> bool:
+        return True
+
+    def states(self, _model: str) -> dict[int, str]:
+        return {}
+
     def load(self, model: str) -> None:
-        self.fell = True
-        raise ServingError(f"gone with {model}")
+        self.fell |= model == self.model
+        if self.fell:
+            raise ServingError(f"gone with {model}")
 
 
 def test_a_version_that_takes_triton_down_is_not_loaded_again(repository: Repository) -> None:
     said: list[str] = []
-    with Falling() as triton:
+    with Falling("audio_classifier") as triton:
         falling = dataclasses.replace(repository, tritons=[triton], say=said.append)
         with pytest.raises(ServingError, match="gone with"), falling.beside("audio", 2):
             pass
     assert versions(repository) == {1}
     assert said == [
-        "Not all of it could be undone; the next command for audio does: gone with audio_classifier"
+        "Not all of it could be undone: gone with audio_classifier. The next command for audio does"
     ]
+
+
+def test_a_trial_that_takes_triton_down_does_not_begin_with_the_next(
+    repository: Repository,
+) -> None:
+    with Falling("emotion_audio_candidate") as triton:
+        falling = dataclasses.replace(repository, tritons=[triton])
+        with pytest.raises(ServingError, match="gone with"):
+            begin(falling, Trial("audio", 2, "canary", 10))
+    assert read_trial(repository.folder) is None
+    assert versions(repository) == {1}
+
+
+def test_an_interrupted_promotion_is_logged_as_undone(repository: Repository) -> None:
+    swap = reports.Swap("promote", "audio", 1, 2)
+    with pytest.raises(KeyboardInterrupt), reports.logged(repository, swap):
+        raise KeyboardInterrupt
+    _, undone = map(json.loads, (repository.folder / reports.LOG).read_text().splitlines())
+    assert (undone["action"], undone["why"]) == ("undone", "KeyboardInterrupt")
 
 
 def test_what_cannot_be_compared_speaks_against_a_version(
@@ -107,5 +134,5 @@ def test_what_cannot_be_compared_speaks_against_a_version(
         raise ServingError("version 1 cannot answer 'a case'")
 
     monkeypatch.setattr(swap_cli, "_verdict", broken)
-    found = swap_cli._judged(repository, "audio", 2, Path("golden.csv"), Thresholds(0.9, 0.1, 2))
+    found = swap_cli._judged(repository, "audio", 2, [], Thresholds(0.9, 0.1, 2))
     assert found == (None, ["they could not be compared: version 1 cannot answer 'a case'"])
