@@ -29,7 +29,7 @@ from export.frames import Windowed
 from export.int8_operators import WEIGHT_MAX, Normalize, Product, Quantize, levels
 from export.manifest import Branch
 from export.rounding import rounded
-from export.seen import Inputs, Seen, hooked
+from export.seen import Inputs, Seen, children, hooked
 
 _LEAST_FEATURES = 32  # smaller products cost nothing, and matter: the head, the first windows
 _WIDE_CHANNELS = 16
@@ -184,11 +184,10 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
 
 def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
     """Yield the linear layers worth replacing: the module and the attribute they are at."""
-    for parent in graph.modules():
-        for name, layer in parent.named_children():
-            is_linear = isinstance(layer, torch.nn.Linear)
-            if is_linear and min(layer.in_features, layer.out_features) >= _LEAST_FEATURES:
-                yield parent, name, layer
+    for parent, name, layer in children(graph):
+        is_linear = isinstance(layer, torch.nn.Linear)
+        if is_linear and min(layer.in_features, layer.out_features) >= _LEAST_FEATURES:
+            yield parent, name, layer
 
 
 @contextmanager

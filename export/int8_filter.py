@@ -14,7 +14,7 @@ import torch
 
 from export.int8_operators import WEIGHT_MAX, Convolution, Dequantize, Quantize, levels
 from export.packed_encoder import Filter
-from export.seen import Range, hooked
+from export.seen import Range, children, hooked
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,9 @@ def replace(graph: Any, ranges: Mapping[Filter, Ranges]) -> None:
 
 def _filters(graph: Any) -> Iterator[tuple[Any, str, Filter]]:
     """Yield the filters: the module and the attribute they are at."""
-    for parent in graph.modules():
-        for name, layer in parent.named_children():
-            if isinstance(layer, Filter):
-                yield parent, name, layer
+    for parent, name, layer in children(graph):
+        if isinstance(layer, Filter):
+            yield parent, name, layer
 
 
 @contextmanager

@@ -105,6 +105,13 @@ class Seen(Range):
         )
 
 
+def children(graph: Any) -> Iterator[tuple[Any, str, Any]]:
+    """Yield each module of a graph with its parent and the attribute of that where it is."""
+    for parent in graph.modules():
+        for name, child in parent.named_children():
+            yield parent, name, child
+
+
 @contextmanager
 def hooked(hooks: Sequence[Any]) -> Iterator[None]:
     """Run without gradients, and take the modules' hooks away afterwards."""

@@ -45,12 +45,16 @@ def running(settings: Settings, run_dir: Path, say: Progress) -> Iterator[list[S
             say("Starting the database ...")
             postgres = _postgres(settings, run_dir)
             database_url = stack.enter_context(postgres)
-            stack.enter_context(_told(settings.state_dir / "database_url", database_url))
+            told = settings.state_dir / "database_url"  # while it runs, for people with psql
+            stack.callback(told.unlink, missing_ok=True)
+            told.write_text(f"{database_url}\n")
             servers.append(postgres)
         say("Starting Triton ...")
         triton = _triton(settings, run_dir)
         stack.enter_context(triton)
-        stack.enter_context(_control_key(settings.state_dir / "triton_control_key", triton))
+        key = settings.state_dir / "triton_control_key"  # while it runs, for its owner
+        stack.callback(key.unlink, missing_ok=True)
+        control.write_key(key, triton.control_key)
         failed = triton.not_served()
         tell_not_served(failed, say)
         say("Starting the API and the page ...")
@@ -79,26 +83,6 @@ def _tell_of_log(settings: Settings, say: Progress) -> None:
             f"THE DATABASE CANNOT BE USED (DATABASE_URL): predictions wait in the spool until it "
             f"can; {settings.log_dir / 'api.log'} says why"
         )
-
-
-@contextlib.contextmanager
-def _told(path: Path, url: str) -> Iterator[None]:
-    """Keep the database's URL in a file while it runs, for people with psql."""
-    path.write_text(f"{url}\n")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _control_key(path: Path, triton: Triton) -> Iterator[None]:
-    """Keep the key of Triton's administration in a file while it runs, for its owner."""
-    control.write_key(path, triton.control_key)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _postgres(settings: Settings, run_dir: Path) -> Postgres:
