@@ -186,24 +186,41 @@ class Windowed(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
-        conv = layer.conv
+        self.convolve = WindowsProduct(layer.conv)
+        self.norm = getattr(layer, "layer_norm", torch.nn.Identity())
+        self.activation = layer.activation
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the frames whose windows lie wholly inside `hidden`."""
+        out: torch.Tensor = self.activation(self.norm(self.convolve(hidden)))
+        return out
+
+    def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
+        """Return [F', D] of windows [F', K * C]."""
+        out: torch.Tensor = self.activation(self.norm(self.convolve.product(windows)))
+        return out
+
+
+class WindowsProduct(torch.nn.Module):  # type: ignore[misc]
+    """A convolution [F, C] to [F', D] as the product of its windows and weights."""
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__()
         self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
         width = self.kernel * conv.in_channels
         self.product = torch.nn.Linear(width, conv.out_channels, bias=conv.bias is not None)
         self.product.weight = torch.nn.Parameter(conv.weight.transpose(1, 2).flatten(1))
         if conv.bias is not None:
             self.product.bias = conv.bias
-        self.norm = getattr(layer, "layer_norm", torch.nn.Identity())
-        self.activation = layer.activation
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return the frames whose windows lie wholly inside `hidden`."""
-        frames = torch.div(hidden.shape[0] - self.kernel, self.stride, rounding_mode="trunc") + 1
-        starts = torch.arange(frames).unsqueeze(1) * self.stride
-        windows = hidden[starts + torch.arange(self.kernel)]  # [F', K, C]
-        return self.of_windows(windows.flatten(1))
+        """Return [F', D] of all windows that lie wholly inside `hidden` [F, C]."""
+        windows = hidden[frames_of_windows(hidden, self.kernel, self.stride)]  # [F', K, C]
+        product: torch.Tensor = self.product(windows.flatten(1))
+        return product
 
-    def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
-        """Return [F', D] of windows [F', K * C]."""
-        out: torch.Tensor = self.activation(self.norm(self.product(windows)))
-        return out
+
+def frames_of_windows(hidden: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    """Return which of `hidden` [F, C] each window [F', K] that lies wholly inside is made of."""
+    starts = torch.arange(0, hidden.shape[0] - kernel + 1, stride)
+    return starts.unsqueeze(1) + torch.arange(kernel)

@@ -10,13 +10,14 @@ would with scales taken from the batch. Four known remedies keep the answers:
 - Weights are rounded so that the answers to real inputs change least: `export.rounding`. What a
   product is off by on average then, its bias takes back: Nagel et al. 2019,
   https://arxiv.org/abs/1906.04721
-- Rows of a convolution's windows, silent or loud, are first brought to a mean square of 1.
+- Windows of a convolution, silent or loud, are each rounded on a scale of their own.
 
 Weights have 7 bits, because AVX2's product of bytes adds two of them into 16 bits and
 saturates (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html,
 "reduce_range"). So the same integers come out on every machine.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,16 @@ from typing import Any
 import torch
 
 from export import int8_filter
-from export.frames import Windowed
-from export.int8_operators import WEIGHT_MAX, Normalize, Product, Quantize, levels
+from export.frames import WindowsProduct, frames_of_windows
+from export.int8_operators import (
+    WEIGHT_MAX,
+    Product,
+    Quantize,
+    QuantizeRows,
+    levels,
+    mean_square,
+    size,
+)
 from export.manifest import Branch
 from export.rounding import rounded
 from export.seen import Inputs, Seen, children, hooked
@@ -66,11 +75,10 @@ def quantize(graph: Any, run: Callable[[Any], None], kept: Kept) -> None:
         run(graph)
     if not kept.convolutions:
         int8_filter.replace(graph, ranges)
+        _replace_windows(graph, seen)
     folded = set(_fold(graph, seen))
     for parent, name, layer in list(_products(graph)):
         if seen[layer].normalized:
-            if not kept.convolutions:
-                setattr(parent, name, Int8Windows(layer, seen[layer]))
             continue
         narrows = layer.in_features > layer.out_features
         wide = _WIDE_CHANNELS if kept.wide or narrows else 0
@@ -140,20 +148,47 @@ class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
 
 
 class Int8Windows(torch.nn.Module):  # type: ignore[misc]
-    """Stands in for a convolution's product, windows [F, K] to [F, N]."""
+    """Stands in for a `WindowsProduct`, frames [F, C] to [F', N].
 
-    def __init__(self, layer: Any, seen: Seen) -> None:
+    Args:
+        layer: whose weights to take.
+        seen: its windows, each brought to a mean square of 1.
+    """
+
+    def __init__(self, layer: WindowsProduct, seen: Seen) -> None:
         super().__init__()
-        self.register_buffer("ones", torch.ones(layer.in_features))
-        self.bias = layer.bias
-        weight = layer.weight.detach().t()
-        self.product = _Rounded(weight, torch.zeros(layer.out_features), seen.scaled(self.ones))
+        self.kernel, self.stride = layer.kernel, layer.stride
+        self.bias = layer.product.bias
+        weight = layer.product.weight.detach().t()
+        no_bias = torch.zeros(weight.shape[1])
+        self.product = _Rounded(weight, no_bias, seen.scaled(torch.ones(len(weight))))
 
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Return the integer product of the normalized rows, brought back to their size."""
-        normalized, inverse = Normalize.apply(windows, self.ones)
-        product: torch.Tensor = self.product(normalized) / inverse
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the product of the windows, rounded on a scale of each one's own."""
+        frames = frames_of_windows(hidden, self.kernel, self.stride)  # [F', K]
+        sizes = size(mean_square(hidden)[frames].mean(dim=1))
+        scales = sizes * self.product.scale
+        product = self.product.of_integers(self._rounded(hidden, frames, scales))
+        # Divided: ONNX Runtime takes no GELU behind a multiplication for one operator.
+        product = product / (1.0 / sizes).unsqueeze(1)
         return product if self.bias is None else product + self.bias
+
+    def _rounded(
+        self, hidden: torch.Tensor, frames: torch.Tensor, scales: torch.Tensor
+    ) -> torch.Tensor:
+        """Return uint8 windows [F', K * C], without making any of float32.
+
+        A frame is in several windows, which begin one after another and differ in scale: it is
+        rounded once for each `stride` of the kernel, and windows are picked from all of these.
+        """
+        first, last = torch.tensor(0), torch.as_tensor(scales.shape[0] - 1)
+        block = torch.arange(hidden.shape[0]) // self.stride  # the window that begins with it
+        roundings = [
+            QuantizeRows.apply(hidden, scales[(block - back).clamp(first, last)], self.product.zero)
+            for back in range(math.ceil(self.kernel / self.stride))
+        ]
+        where = torch.arange(self.kernel) // self.stride * hidden.shape[0]
+        return torch.cat(roundings)[frames + where].flatten(1)
 
 
 class _Rounded(torch.nn.Module):  # type: ignore[misc]
@@ -175,11 +210,20 @@ class _Rounded(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Round the inputs to integers and multiply those."""
-        integers = Quantize.apply(inputs, self.scale, self.zero)
+        return self.of_integers(Quantize.apply(inputs, self.scale, self.zero))
+
+    def of_integers(self, integers: torch.Tensor) -> torch.Tensor:
+        """Multiply inputs that are rounded."""
         product: torch.Tensor = Product.apply(
             integers, self.weight, self.scale, self.weight_scale, self.zero, self.bias
         )
         return product
+
+
+def _replace_windows(graph: Any, seen: dict[Any, Seen]) -> None:
+    for parent, name, layer in list(children(graph)):
+        if isinstance(layer, WindowsProduct) and layer.product in seen:
+            setattr(parent, name, Int8Windows(layer, seen[layer.product]))
 
 
 def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
@@ -193,7 +237,9 @@ def _products(graph: Any) -> Iterator[tuple[Any, str, Any]]:
 @contextmanager
 def _watched(graph: Any) -> Iterator[dict[Any, Seen]]:
     """Record the ranges of each layer's inputs while the graph runs."""
-    seen = {layer: Seen(isinstance(parent, Windowed)) for parent, _, layer in _products(graph)}
+    seen = {
+        layer: Seen(isinstance(parent, WindowsProduct)) for parent, _, layer in _products(graph)
+    }
     hooks = [
         layer.register_forward_pre_hook(lambda module, args: seen[module].see(args[0]))
         for layer in seen

@@ -58,26 +58,32 @@ class Product(torch.autograd.Function):  # type: ignore[misc]
         return made.setType(integers.type().with_dtype(torch.float32).with_sizes(shape))
 
 
-class Normalize(torch.autograd.Function):  # type: ignore[misc]
-    """Rows brought to a mean square of 1."""
+class QuantizeRows(torch.autograd.Function):  # type: ignore[misc]
+    """Rows of float32 values, a scale for each and a zero point for all to uint8."""
 
     @staticmethod
     def forward(
-        _context: Any, rows: torch.Tensor, _ones: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return rows [F, K], and what each was multiplied by [F, 1]."""
-        inverse = torch.rsqrt((rows * rows).mean(dim=-1, keepdim=True) + _EPSILON)
-        return rows * inverse, inverse
+        _context: Any, rows: torch.Tensor, scales: torch.Tensor, zero: torch.Tensor
+    ) -> torch.Tensor:
+        """Round rows [F, K] to the nearest levels, of scales [F]."""
+        return Quantize.forward(None, rows, scales.unsqueeze(1), zero)
 
     @staticmethod
-    def symbolic(g: Any, rows: Any, ones: Any) -> Any:
-        """Emit SimplifiedLayerNormalization, which gives both."""
-        attributes = {"axis_i": -1, "epsilon_f": _EPSILON, "stash_type_i": 1, "outputs": 2}
-        normalized, inverse = g.op("SimplifiedLayerNormalization", rows, ones, **attributes)
-        return (
-            normalized.setType(rows.type()),
-            inverse.setType(rows.type().with_sizes([*rows.type().varyingSizes()[:-1], 1])),
-        )
+    def symbolic(g: Any, rows: Any, scales: Any, zero: Any) -> Any:
+        """Emit QuantizeLinear along the first axis, which wants as many zero points."""
+        zeros = g.op("Expand", zero, g.op("Shape", scales))
+        made = g.op("QuantizeLinear", rows, scales, zeros, axis_i=0)
+        return made.setType(rows.type().with_dtype(torch.uint8))
+
+
+def mean_square(rows: torch.Tensor) -> torch.Tensor:
+    """Return that of each row [F, K]: [F]."""
+    return (rows * rows).mean(dim=1)
+
+
+def size(mean_squares: torch.Tensor) -> torch.Tensor:
+    """Return what rows of these mean squares are divided by, so that they come to 1."""
+    return torch.sqrt(mean_squares + _EPSILON)
 
 
 class Dequantize(torch.autograd.Function):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from export.int8_operators import Normalize
+from export.int8_operators import mean_square, size
 
 _SMOOTHING = 0.65  # measured on the text starter: 0.5 to 0.9 were tried
 _CLIPPED = 1e-4  # share of normalized values that may be cut off
@@ -73,7 +73,7 @@ class Seen(Range):
         """Widen the ends to hold `values` [..., K], and add to their sums."""
         rows = values.flatten(0, -2)
         if self.normalized:
-            rows = Normalize.apply(rows, torch.ones(rows.shape[1]))[0]
+            rows = rows / size(mean_square(rows)).unsqueeze(1)
             some = rows.flatten()[:: max(1, rows.numel() // _SORTED)].sort().values
             cut = int(_CLIPPED * len(some) / 2)
             rows = rows.clamp(some[cut], some[-1 - cut])
