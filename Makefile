@@ -36,7 +36,7 @@ format: .venv/dev  ## let ruff rewrite the layout of the code
 export: .venv/export  ## download, check and publish the two published checkpoints
 	$(BIN)/neurosense export
 
-bench: .venv/bench  ## measure models, service, other servers and growth: about 15 minutes
+bench: .venv/bench  ## measure models, service, other servers and growth: about 20 minutes
 	$(BIN)/python -m benchmarks
 
 GPU_FOLDER ?= .neurosense/bench-gpu

@@ -62,7 +62,7 @@ def bench(
 ) -> None:
     """Measure the models alone, the service, the usual other servers, and how cost grows.
 
-    Takes about 15 minutes on two cores, besides what is made once (checkpoints, graphs, the
+    Takes about 20 minutes on two cores, besides what is made once (checkpoints, graphs, the
     other servers' environments). Ctrl-C stops it; the same command goes on from there. Writes
     results.json, README.md and plots, and prints which targets are reached.
 

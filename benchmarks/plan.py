@@ -48,7 +48,7 @@ class Plan:
 
 
 FULL = Plan(
-    minutes={"models": 4, "service": 4, "peers": 5.5, "growth": 2},
+    minutes={"models": 4.5, "service": 5.5, "peers": 7.5, "growth": 2.5},
     points={
         "text": tuple(default_points("text", thorough=False)),
         "audio": tuple(default_points("audio", thorough=False)),
@@ -63,7 +63,7 @@ FULL = Plan(
     api_s=4.0,
     peers=PEERS,
     peer_rounds=2,
-    peer_s=7.0,
+    peer_s=12.0,
     lengths_s=(1, 4, 12, 30),
     clients=(1, 8, 64),
 )
