@@ -48,7 +48,7 @@ class Plan:
 
 
 FULL = Plan(
-    minutes={"models": 4.5, "service": 5.5, "peers": 7.5, "growth": 2.5},
+    minutes={"models": 4.5, "service": 7, "peers": 7.5, "growth": 2.5},
     points={
         "text": tuple(default_points("text", thorough=False)),
         "audio": tuple(default_points("audio", thorough=False)),
