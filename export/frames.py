@@ -115,10 +115,8 @@ class _First(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, rows: torch.Tensor, frames: torch.Tensor, slots: Packing) -> torch.Tensor:
         """Return [F, C] for all slots; `frames` [B] of each row are its clip's own."""
-        count = torch.div(rows.shape[1] - self.kernel, self.stride, rounding_mode="trunc") + 1
-        starts = torch.arange(count).unsqueeze(1) * self.stride
         # Picked, not convolved with unit taps: cuDNN searches anew for a convolution of each width.
-        windows = rows[:, starts + torch.arange(self.kernel)]  # [B, F0, K]
+        windows = rows[:, windows_of(rows.shape[1], self.kernel, self.stride)]  # [B, F0, K]
         positions = torch.arange(slots.counts.max()).unsqueeze(0)
         row_start = torch.arange(slots.counts.shape[0]).unsqueeze(1) * windows.shape[1]
         index = slots.pack(row_start + positions)  # of each slot's windows in [B * F0]
@@ -215,12 +213,11 @@ class WindowsProduct(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return [F', D] of all windows that lie wholly inside `hidden` [F, C]."""
-        windows = hidden[frames_of_windows(hidden, self.kernel, self.stride)]  # [F', K, C]
+        windows = hidden[windows_of(hidden.shape[0], self.kernel, self.stride)]  # [F', K, C]
         product: torch.Tensor = self.product(windows.flatten(1))
         return product
 
 
-def frames_of_windows(hidden: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    """Return which of `hidden` [F, C] each window [F', K] that lies wholly inside is made of."""
-    starts = torch.arange(0, hidden.shape[0] - kernel + 1, stride)
-    return starts.unsqueeze(1) + torch.arange(kernel)
+def windows_of(count: int, kernel: int, stride: int) -> torch.Tensor:
+    """Return which of `count` frames or samples each window [F, K] that fits in is made of."""
+    return torch.arange(0, count - kernel + 1, stride).unsqueeze(1) + torch.arange(kernel)

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from export import int8_filter
-from export.frames import WindowsProduct, frames_of_windows
+from export.frames import WindowsProduct, windows_of
 from export.int8_operators import (
     WEIGHT_MAX,
     Product,
@@ -165,15 +165,15 @@ class Int8Windows(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return the product of the windows, rounded on a scale of each one's own."""
-        frames = frames_of_windows(hidden, self.kernel, self.stride)  # [F', K]
+        frames = windows_of(hidden.shape[0], self.kernel, self.stride)  # [F', K]
         sizes = size(mean_square(hidden)[frames].mean(dim=1))
         scales = sizes * self.product.scale
-        product = self.product.of_integers(self._rounded(hidden, frames, scales))
+        product = self.product.of_integers(self._integers(hidden, frames, scales))
         # Divided: ONNX Runtime takes no GELU behind a multiplication for one operator.
         product = product / (1.0 / sizes).unsqueeze(1)
         return product if self.bias is None else product + self.bias
 
-    def _rounded(
+    def _integers(
         self, hidden: torch.Tensor, frames: torch.Tensor, scales: torch.Tensor
     ) -> torch.Tensor:
         """Return uint8 windows [F', K * C], without making any of float32.
